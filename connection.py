@@ -1,0 +1,209 @@
+"""One peer's socket: receive, a send that never blocks, a bounded backlog, and hanging up.
+
+A connection has one reader, the thread that calls `receive` (on the server the client's handler thread, in
+the client the reader thread), and any number of writers. No writer ever waits for the peer: what the kernel does not
+take at once goes to the backlog, and `send` says so; then somebody with a selector calls `flush` whenever the
+socket is writable. The backlog is bounded, and whoever owns the connection can ask for how long it has not moved.
+
+The connection owns the socket and one lock, which keeps the order of bytes. The socket stays in blocking mode: a
+timeout would make Python poll before each `recv`, which doubles the system calls of a heartbeat.
+Closing is in two steps: `hang_up` ends the conversation from any thread and makes a blocked `receive` return;
+`close` gives the descriptor back, when no thread and no selector uses it any more.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections import deque
+from typing import Callable, Deque, Optional
+
+from protocol import printable
+
+RECEIVE_SIZE = 2048
+"""Bytes asked of the kernel at once. Python allocates them before the wait, one buffer for each idle client."""
+
+MAX_BACKLOG = 64 * 1024
+"""Bytes that may be added while a message is stuck: about 2,000 unread pongs."""
+
+SENT, BACKLOGGED, FAILED = 0, 1, 2
+"""What became of a `Connection.send`: the kernel has it all; some waits for `flush`; the connection is no more."""
+
+# Where the platform has no such flag (Windows), a zero-timeout check for writability comes before each send.
+_DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
+
+Trace = Callable[[str, "Connection", bytes], None]
+
+
+class Connection:
+    """A connected socket, shared by one reader and several writers.
+
+    ``label`` names it in logs and traces. ``trace``, if given, is called with ``">"``, the connection and the
+    bytes of everything that is sent, in the sender's thread and outside the lock.
+    """
+
+    __slots__ = (
+        "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_lock", "_moved_at", "_socket", "_trace",
+        "label", "session_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        label: str,
+        session_id: int = 0,
+        trace: Optional[Trace] = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.label = label
+        self.session_id = session_id
+        self._socket = sock
+        self._trace = trace
+        self._clock = clock
+        # Keeps the order of bytes: it guards the backlog and every send. Nobody waits for the peer under it.
+        self._lock = threading.Lock()
+        self._backlog: Optional[Deque[memoryview]] = None  # None while all is sent: most connections, always
+        self._backlog_bytes = 0
+        self._moved_at = 0.0
+        self._broken = False
+        self._closed = False
+
+    def prepare(self) -> None:
+        """Set what every connection wants: small lines leave at once, and the kernel probes a silent peer."""
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        except OSError:
+            pass  # the peer is gone already (macOS says EINVAL); reading will tell
+
+    def fileno(self) -> int:
+        """The descriptor, for a selector."""
+        return self._socket.fileno()
+
+    @property
+    def backlogged(self) -> bool:
+        """True while something waits for `flush`."""
+        return self._backlog is not None
+
+    def receive(self) -> bytes:
+        """Wait for bytes of the peer. Empty at the end of the stream, also after `hang_up`.
+
+        Raises OSError (ConnectionResetError and others) when the connection broke.
+        """
+        return self._socket.recv(RECEIVE_SIZE)
+
+    def send(self, data: bytes) -> int:
+        """Send without ever waiting. Returns `SENT`, `BACKLOGGED` (somebody must call `flush`) or `FAILED`."""
+        with self._lock:
+            if self._broken:
+                return FAILED
+            if self._backlog is None:
+                taken = self._send_some_locked(data)
+                if taken < 0:
+                    return FAILED
+                if taken < len(data):
+                    self._backlog = deque((memoryview(data)[taken:],))
+                    self._backlog_bytes = 0  # the stuck message is shared by many; only what follows is counted
+                    self._moved_at = self._clock()
+                result = SENT if self._backlog is None else BACKLOGGED
+            elif self._backlog_bytes + len(data) > MAX_BACKLOG:
+                self._broken = True
+                result = FAILED
+            else:
+                self._backlog.append(memoryview(data))
+                self._backlog_bytes += len(data)
+                result = BACKLOGGED
+        if result == FAILED:
+            self.hang_up()
+        elif self._trace is not None:
+            self._trace(">", self, data)
+        return result
+
+    def flush(self) -> int:
+        """Send what the kernel takes of the backlog. Returns `SENT` when it is empty, else as `send`."""
+        with self._lock:
+            while self._backlog:
+                chunk = self._backlog[0]
+                taken = self._send_some_locked(chunk)
+                if taken < 0:
+                    return FAILED
+                if taken:
+                    self._moved_at = self._clock()
+                if taken < len(chunk):
+                    self._backlog[0] = chunk[taken:]
+                    return BACKLOGGED
+                self._backlog.popleft()
+            self._backlog = None
+            return SENT
+
+    def stalled_for(self, now: float) -> float:
+        """Seconds since the peer last took a byte of the backlog; 0 without one."""
+        with self._lock:
+            return now - self._moved_at if self._backlog is not None else 0.0
+
+    def finish_sending(self) -> None:
+        """Tell the peer that nothing more will come (FIN); it can still be read."""
+        self._shutdown(socket.SHUT_WR)
+
+    def hang_up(self) -> None:
+        """End the conversation in both directions, from any thread; a blocked `receive` returns empty."""
+        self._shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the descriptor back. Only when no other thread and no selector uses it."""
+        with self._lock:
+            self._broken = self._closed = True
+            self._backlog = None
+            self._socket.close()
+
+    def drain(self, seconds: float) -> None:
+        """After a last message: read and forget until the peer closes, at most ``seconds`` and 64 KiB.
+
+        Closing a socket that holds unread bytes sends a reset, which can destroy the last message before the
+        peer has read it (RFC 1122, 4.2.2.13). For the reader's own thread, once `finish_sending` was called.
+        """
+        deadline = self._clock() + seconds
+        budget = 64 * 1024
+        try:
+            while budget > 0:
+                left = deadline - self._clock()
+                if left <= 0:
+                    return
+                self._socket.settimeout(left)
+                data = self._socket.recv(RECEIVE_SIZE)
+                if not data:
+                    return
+                budget -= len(data)
+        except OSError:
+            return  # timed out or broken: either way there is nothing to wait for
+
+    def _shutdown(self, how: int) -> None:
+        with self._lock:
+            if self._closed:
+                return  # the descriptor may belong to somebody else by now
+            if how == socket.SHUT_RDWR:
+                self._broken = True
+            try:
+                self._socket.shutdown(how)
+            except OSError:
+                pass  # the peer was faster
+
+    def _send_some_locked(self, data: bytes | memoryview) -> int:
+        """How many bytes the kernel took, 0 if none now, -1 if the connection broke."""
+        try:
+            if not _DONT_WAIT and not select.select((), (self._socket,), (), 0)[1]:
+                return 0
+            return self._socket.send(data, _DONT_WAIT)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except (OSError, ValueError):  # ValueError: select on a closed socket
+            self._broken = True
+            return -1
+
+
+def trace_line(direction: str, connection: Connection, data: bytes) -> str:
+    """What a trace shows of one line: ``> client-7 {"type":"pong"}``, with anything unprintable escaped."""
+    text = data.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+    return f"{direction} {connection.label} {printable(text, 2000)}"

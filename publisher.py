@@ -1,0 +1,294 @@
+"""Sends the roster to everyone, and finishes what slow sockets could not take.
+
+Only the publisher's one thread sends roster messages, so a snapshot and the deltas after it are in order by
+construction. A handler that has registered a client hands the connection over with `add` and never pushes itself.
+
+The roster is state, not a stream: of each connection the publisher keeps only the revision that it has seen. A push
+brings everyone from there to now, with each distinct step encoded once for all. While a connection is backlogged,
+pushes pass it by; when it has drained it gets one catch-up. So a slow reader costs constant memory, and one that takes
+no byte for `SLOW_AFTER` seconds is hung up.
+
+Other threads only append to the inbox and ring the bell (`wake`); all other state belongs to the thread. What was
+given to the publisher is closed by the publisher: a descriptor must not be reused while a selector knows it.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+
+from connection import BACKLOGGED, SENT, Connection
+from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line, pack
+from roster import Roster
+
+log = logging.getLogger("rollcall.publisher")
+
+PUSH_INTERVAL = 0.05
+"""Seconds from the start of one push to the start of the next, at least: a burst of joins is one push."""
+
+PUSH_SHARE = 2.0
+"""A push that took longer than half the interval stretches it by this factor: heartbeats get at least half the time."""
+
+SLOW_AFTER = 10.0
+"""Seconds without a byte taken after which a connection is dropped (``slow_consumer``)."""
+
+NEVER = -1
+"""The revision that a connection has seen before its first snapshot."""
+
+VERSION_1, VERSION_2, PACKED = "version 1", "version 2", "packed"
+"""How a connection wants its roster: full lists; snapshot and deltas; the same, with long lines packed."""
+
+Line = Tuple[int, bytes]
+
+
+class _RosterLines:
+    """Encodes roster messages, each once, however many connections get it. Used by the publisher's thread only."""
+
+    def __init__(self, roster: Roster, epoch: str) -> None:
+        self._roster = roster
+        self._epoch = epoch
+        # The JSON of each member's entry, as long as it is the same entry.
+        self._fragments: Dict[int, Tuple[Entry, str]] = {}
+        self._lines: Dict[Tuple[str, int], Line] = {}
+
+    def forget(self) -> None:
+        """A new push begins: earlier lines are out of date."""
+        self._lines.clear()
+
+    def line(self, form: str, seen: int) -> Line:
+        """The line that brings a connection from revision ``seen`` to now, and the revision it has then."""
+        key = (form, NEVER if form == VERSION_1 else seen)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = self._encode(*key)
+        return line
+
+    def _encode(self, form: str, seen: int) -> Line:
+        if form == PACKED:
+            rev, line = self.line(VERSION_2, seen)
+            return rev, pack(line)
+        changes = self._roster.changes_since(seen) if seen != NEVER else None
+        if changes is not None:
+            up = [self._fragment(entry) for entry in changes.up]
+            for gone in changes.down:
+                self._fragments.pop(gone.id, None)
+            return changes.rev, delta_line(self._epoch, seen, changes.rev, up, changes.down)
+        if seen != NEVER:
+            return self.line(form, NEVER)
+        rev, entries = self._roster.snapshot()
+        if form == VERSION_1:
+            return rev, list_line([entry_json_v1(entry) for entry in entries])
+        if len(self._fragments) > 2 * len(entries) + 100:
+            self._fragments.clear()
+        return rev, list_line([self._fragment(entry) for entry in entries], self._epoch, rev)
+
+    def _fragment(self, entry: Entry) -> str:
+        known = self._fragments.get(entry.id)
+        if known is None or known[0] is not entry:
+            known = self._fragments[entry.id] = (entry, entry_json(entry))
+        return known[1]
+
+
+class _Order(NamedTuple):
+    """What another thread wants of the publisher's thread."""
+
+    what: str
+    connection: Connection
+    form: Optional[str] = None
+
+
+class Publisher:
+    """The thread that pushes ``roster`` to every connection that was added. Every public method is thread-safe."""
+
+    def __init__(self, roster: Roster, epoch: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._roster = roster
+        self._clock = clock
+        self._lines = _RosterLines(roster, epoch)
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        # Appending and popping are atomic; the bell is rung after the append and cleared before the pops.
+        self._inbox: Deque[_Order] = deque()
+        self._bell_rung = False
+        self._bell, self._bell_in = socket.socketpair()
+        self._bell.setblocking(False)
+        self._bell_in.setblocking(False)
+        self._stopping = False
+        self._ended = False
+        # From here on: the publisher's thread only.
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._seen: Dict[str, Dict[Connection, int]] = {VERSION_1: {}, VERSION_2: {}, PACKED: {}}
+        self._form: Dict[Connection, str] = {}
+        self._watched: Dict[Connection, None] = {}
+        self._behind = False
+        self._pushed_rev = 0
+        self._next_push = 0.0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop and join the thread; connections released from now on are closed by the caller's thread."""
+        self._stopping = True
+        self.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._ended = True
+        self._obey()
+        self._selector.close()
+        self._bell.close()
+        self._bell_in.close()
+
+    def wake(self) -> None:
+        """The roster has changed, or there is something in the inbox."""
+        if self._bell_rung:
+            return
+        self._bell_rung = True
+        try:
+            self._bell_in.send(b"!")
+        except OSError:
+            pass  # full: it rings already; closed: nobody listens any more
+
+    def add(self, connection: Connection, form: str) -> None:
+        """From now on keep this connection up to date, beginning with a snapshot."""
+        self._order(_Order("add", connection, form))
+
+    def resync(self, connection: Connection) -> None:
+        """The client saw a gap: its next roster message is a snapshot."""
+        self._order(_Order("resync", connection))
+
+    def finish(self, connection: Connection) -> None:
+        """A send was `BACKLOGGED`: finish it when the socket is writable."""
+        self._order(_Order("finish", connection))
+
+    def release(self, connection: Connection) -> None:
+        """The conversation is over: forget the connection and close it."""
+        self._order(_Order("release", connection))
+        if self._ended:
+            self._obey()
+
+    def _order(self, order: _Order) -> None:
+        self._inbox.append(order)
+        self.wake()
+
+    # --- the publisher's thread -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._turn()
+            except Exception:
+                log.exception("the publisher failed; it goes on in %g s", PUSH_INTERVAL)
+                self._next_push = self._clock() + PUSH_INTERVAL
+
+    def _turn(self) -> None:
+        for key, _ in self._selector.select(self._patience()):
+            if key.fileobj is self._bell:
+                self._silence_bell()
+            else:
+                self._flush(key.data)
+        self._obey()
+        now = self._clock()
+        self._drop_slow(now)
+        if self._dirty() and now >= self._next_push:
+            self._push(now)
+
+    def _patience(self) -> Optional[float]:
+        """Seconds to sleep if nothing happens; None is until something happens."""
+        now = self._clock()
+        if self._dirty():
+            return max(0.0, self._next_push - now)
+        if self._watched:
+            return max(0.0, SLOW_AFTER - max(connection.stalled_for(now) for connection in self._watched))
+        return None
+
+    def _dirty(self) -> bool:
+        return self._behind or self._roster.rev != self._pushed_rev
+
+    def _silence_bell(self) -> None:
+        try:
+            self._bell.recv(64)
+        except BlockingIOError:
+            pass
+        self._bell_rung = False  # before the inbox is read: an order after this rings again
+
+    def _obey(self) -> None:
+        while True:
+            try:
+                order = self._inbox.popleft()
+            except IndexError:
+                return
+            connection = order.connection
+            if order.what == "add" and order.form is not None:
+                self._form[connection] = order.form
+                self._seen[order.form][connection] = NEVER
+                self._behind = True
+            elif order.what == "resync" and connection in self._form:
+                self._seen[self._form[connection]][connection] = NEVER
+                self._behind = True
+            elif order.what == "finish":
+                self._watch(connection)
+            elif order.what == "release":
+                self._forget(connection)
+                connection.close()
+
+    def _push(self, now: float) -> None:
+        rev, listed = self._roster.rev, self._roster.list_rev
+        self._lines.forget()
+        self._behind = False
+        for form, peers in self._seen.items():
+            wanted = listed if form == VERSION_1 else rev
+            behind = [item for item in peers.items() if item[1] < wanted or item[1] == NEVER]
+            # All lines first, then the sends: while it sends the roster moves on, and every revision that the
+            # connections are apart is one more line to encode.
+            lines = {seen: self._lines.line(form, seen) for seen in {seen for _, seen in behind}}
+            for connection, seen in behind:
+                if not connection.backlogged:
+                    peers[connection], line = lines[seen]
+                    if connection.send(line) == BACKLOGGED:
+                        self._watch(connection)
+        self._pushed_rev = rev
+        took = self._clock() - now
+        self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * took)
+
+    def _watch(self, connection: Connection) -> None:
+        if connection in self._watched or not connection.backlogged:
+            return
+        try:
+            self._selector.register(connection, selectors.EVENT_WRITE, connection)
+        except (OSError, ValueError):
+            return  # closed before it was handed over
+        self._watched[connection] = None
+
+    def _flush(self, connection: Connection) -> None:
+        result = connection.flush()
+        if result == BACKLOGGED:
+            return
+        self._unwatch(connection)
+        if result == SENT and connection in self._form:
+            self._behind = True
+
+    def _unwatch(self, connection: Connection) -> None:
+        if connection in self._watched:
+            del self._watched[connection]
+            self._selector.unregister(connection)
+
+    def _drop_slow(self, now: float) -> None:
+        stuck: List[Connection] = [
+            connection for connection in self._watched if connection.stalled_for(now) >= SLOW_AFTER
+        ]
+        for connection in stuck:
+            log.warning("slow_consumer: %s took no byte for %g s", connection.label, SLOW_AFTER)
+            self._forget(connection)
+            connection.hang_up()
+
+    def _forget(self, connection: Connection) -> None:
+        self._unwatch(connection)
+        form = self._form.pop(connection, None)
+        if form is not None:
+            del self._seen[form][connection]
