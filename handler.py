@@ -1,0 +1,277 @@
+"""The conversation with one client, in the client's own thread.
+
+A `ClientHandler` is what `socketserver` runs for each connection: wait for bytes, cut them into lines, renew the
+lease, answer. It is the only reader of its socket and the only thread that may ever wait for it. It registers the client
+in the roster and hands the connection to the publisher, which alone sends the roster; the handler itself sends only
+`welcome`, `pong` and `error`.
+
+Whatever goes wrong here ends this conversation and nothing else: a broken line, a flood, a reset, or a bug of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import socketserver
+from typing import TYPE_CHECKING, Optional
+
+from connection import BACKLOGGED, Connection
+from protocol import (
+    LEFT,
+    LOST,
+    PING_LINE,
+    PONG_LINE,
+    PROTOCOL_VERSION,
+    Error,
+    Leave,
+    LineDecoder,
+    Message,
+    Ping,
+    Pong,
+    ProtocolError,
+    Register,
+    Resync,
+    Unknown,
+    Welcome,
+    decode,
+    encode,
+)
+from publisher import PACKED, VERSION_1, VERSION_2
+from roster import GONE, LATE_AFTER, RETURNED, Joined, RosterFull
+
+if TYPE_CHECKING:
+    from server import RollcallServer
+
+log = logging.getLogger("rollcall.handler")
+
+RETRY_WHEN_RATE_LIMITED = 10.0
+"""Seconds, sent as ``retry_after``."""
+
+LAST_WORDS = 1.0
+"""Seconds that a refused peer has to read why, before its socket is closed."""
+
+_SEQ_HEAD = b'{"type":"ping","seq":'
+_SEQ_MAX = len(_SEQ_HEAD) + 15 + len(b"}\n")
+
+
+class Allowance:
+    """How many messages one client may send: ``rate`` a second, ``burst`` at once (GCRA, ITU-T I.371, annex A).
+
+    One number instead of a bucket and a time: the moment at which the client would be back at nothing.
+    Belongs to one handler thread.
+    """
+
+    __slots__ = ("_cost", "_tolerance", "_used_until")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._cost = 1.0 / rate if rate else 0.0
+        self._tolerance = self._cost * burst
+        self._used_until = 0.0
+
+    def spend(self, now: float) -> bool:
+        """One message at monotonic time ``now``: False if it is one too many."""
+        used = self._used_until
+        used = (used if used > now else now) + self._cost
+        if used - now > self._tolerance:
+            return False
+        self._used_until = used
+        return True
+
+
+class ClientHandler(socketserver.BaseRequestHandler):
+    """The conversation with one client, in its own thread: register, then any number of messages, then the end."""
+
+    server: RollcallServer
+    request: Connection
+
+    def setup(self) -> None:
+        server = self.server
+        self._connection = self.request
+        self._session = self._connection.session_id
+        self._roster = server.roster
+        self._observed_ip = _plain_ip(self.client_address[0])
+        self._version = 0  # until it has registered
+        self._end = LOST
+        rate = server.config.message_rate
+        self._allowance = Allowance(rate, 2 * rate)
+
+    def handle(self) -> None:
+        """Serve until the client leaves, breaks a rule or is gone."""
+        try:
+            self._converse()
+        except ProtocolError as error:
+            log.warning("%s from %s: %s", error.code, self._connection.label, error)
+            self._refuse(Error(error.code, str(error)))
+        except _Refused as refused:
+            self._refuse(refused.error)
+        except OSError as error:
+            log.debug("broken: %s: %s", self._connection.label, error)
+
+    def finish(self) -> None:
+        """Whatever ended the conversation: the roster forgets the session if it has not yet, and all are told."""
+        entry = self._roster.remove(self._session, self._end)
+        if entry is not None:
+            log.info("%s: %s (%s)", self._end, entry.label, self._connection.label)
+            self.server.publisher.wake()
+        self.server.publisher.release(self._connection)
+
+    def _converse(self) -> None:
+        decoder = LineDecoder()
+        receive, renew, spend = self._connection.receive, self._roster.renew, self._allowance.spend
+        clock, fast = self.server.clock, self.server.quiet
+        while True:
+            data = receive()
+            if not data:
+                if self._version == 1:
+                    self._end = LEFT  # version 1 has no other goodbye
+                return
+            if fast and self._version and decoder.idle:
+                pong = self._pong_to(data)
+                if pong is not None:
+                    now = clock()
+                    if not spend(now):
+                        raise _rate_limited(self.server.config.message_rate)
+                    renewed = renew(self._session, now)
+                    if renewed:
+                        self._renewal_changed(renewed)
+                    self._send(pong)
+                    continue
+            for line in decoder.feed(data):
+                if not self._one_line(line):
+                    return
+
+    def _pong_to(self, data: bytes) -> Optional[bytes]:
+        """The answer if these bytes are exactly one ping as every client writes it, found without parsing JSON.
+
+        At thousands of clients nearly everything that arrives is a heartbeat: comparing bytes makes
+        it several times cheaper. Anything else takes the way through `decode`, with the same result.
+        """
+        if data == PING_LINE:
+            return PONG_LINE if self._version == 1 else b'{"type":"pong","rev":%d}\n' % self._roster.rev
+        if self._version == PROTOCOL_VERSION and len(data) <= _SEQ_MAX and data.startswith(_SEQ_HEAD):
+            seq = data[len(_SEQ_HEAD) : -2]
+            if data.endswith(b"}\n") and seq.isdigit() and (seq[0] != 48 or seq == b"0"):
+                return b'{"type":"pong","seq":%b,"rev":%d}\n' % (seq, self._roster.rev)
+        return None
+
+    def _one_line(self, line: bytes) -> bool:
+        """Handle one line; False when the conversation is over."""
+        if self.server.trace is not None:
+            self.server.trace("<", self._connection, line)
+        now = self.server.clock()
+        if not self._allowance.spend(now):
+            raise _rate_limited(self.server.config.message_rate)
+        message = decode(line)
+        if not self._version:
+            if not isinstance(message, Register):
+                raise ProtocolError("bad_message", 'the first message must be "register"')
+            return self._register(message)
+        renewed = self._roster.renew(self._session, now)
+        if renewed:
+            self._renewal_changed(renewed)
+        return renewed != GONE and self._answer(message)
+
+    def _renewal_changed(self, renewed: int) -> None:
+        if renewed == RETURNED:
+            self.server.sweeper.arm(self.server.clock() + LATE_AFTER * self.server.config.heartbeat_interval)
+            self.server.publisher.wake()
+
+    def _answer(self, message: Message) -> bool:
+        if isinstance(message, Ping):
+            log.debug("ping from %s", self._connection.label)
+            if self._version == 1:
+                self._send(PONG_LINE)
+            else:
+                self._send(encode(Pong(message.seq, self._roster.rev)))
+            log.debug("pong to %s", self._connection.label)
+        elif isinstance(message, Leave):
+            self._end = LEFT
+            return False
+        elif isinstance(message, Resync):
+            self.server.publisher.resync(self._connection)
+        elif isinstance(message, Register):
+            raise ProtocolError("bad_message", "register: was sent before; one registration a connection")
+        elif self._version != 1:
+            kind = message.type if isinstance(message, Unknown) else type(message).__name__
+            raise ProtocolError("bad_message", f"type: {kind!r} is nothing that a client sends")
+        return True
+
+    def _register(self, message: Register) -> bool:
+        try:
+            joined = self._roster.register(
+                self._session,
+                message.name,
+                message.client_ip,
+                message.client_port,
+                self._observed_ip,
+                message.resume_token,
+            )
+        except RosterFull:
+            raise _Refused(self.server.full()) from None
+        if joined is None:
+            return False  # its registration deadline was first, and the sweeper has told it
+        self._version = message.protocol
+        self.server.sweeper.arm(joined.deadline)
+        if joined.replaced is not None:
+            self.server.replace(joined.replaced)
+        entry = joined.entry
+        log.info(
+            "joined: %s (session %d) from %s, version %d%s%s",
+            entry.label,
+            self._session,
+            self._observed_ip,
+            message.protocol,
+            ", resumed" if joined.resume_token == message.resume_token else "",
+            f", device {message.device_id}" if message.device_id else "",
+        )
+        if self._version == PROTOCOL_VERSION:
+            self._send(encode(self._welcome(joined)))
+        if message.roster:
+            form = VERSION_1 if self._version == 1 else PACKED if message.packed else VERSION_2
+            self.server.publisher.add(self._connection, form)
+        else:
+            self.server.publisher.wake()
+        return True
+
+    def _welcome(self, joined: Joined) -> Welcome:
+        config = self.server.config
+        return Welcome(
+            protocol=PROTOCOL_VERSION,
+            server_name=config.name,
+            member_id=joined.entry.id,
+            session_id=self._session,
+            epoch=self.server.epoch,
+            started=self.server.started,
+            heartbeat_interval=config.heartbeat_interval,
+            connection_timeout=config.connection_timeout,
+            max_clients=config.max_clients,
+            resume_token=joined.resume_token,
+        )
+
+    def _send(self, line: bytes) -> None:
+        if self._connection.send(line) == BACKLOGGED:
+            self.server.publisher.finish(self._connection)
+
+    def _refuse(self, error: Error) -> None:
+        self._roster.remove(self._session, LOST)
+        self.server.publisher.wake()
+        self._connection.send(encode(error))
+        self._connection.finish_sending()
+        self._connection.drain(LAST_WORDS)
+
+
+class _Refused(Exception):
+    """The conversation ends with this error, which is nobody's fault that a log should warn of twice."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
+def _rate_limited(rate: float) -> _Refused:
+    message = f"more than {rate:g} messages a second; an honest client sends one in each heartbeat interval"
+    return _Refused(Error("rate_limited", message, RETRY_WHEN_RATE_LIMITED))
+
+
+def _plain_ip(address: str) -> str:
+    """The address as people write it: an IPv4 address that came through an IPv6 socket loses its ``::ffff:``."""
+    return address[7:] if address.startswith("::ffff:") else address

@@ -1,0 +1,436 @@
+"""The Rollcall server: who is connected right now, and are they really still there?
+
+``python server.py`` listens on the LAN and keeps a roster of its clients. The threads:
+
+- ``accept``: takes connections (`socketserver`'s loop) and starts a handler thread for each;
+- ``client-N``: one for each connection. It alone reads that socket and it answers its pings;
+- ``sweeper``: sleeps until a lease is due, removes those who went silent, and sleeps again;
+- ``publisher``: sends what changed in the roster to everyone (see ``publisher.py``);
+- the main thread waits for SIGINT or SIGTERM and then stops the others, in the order that `RollcallServer.stop` says.
+
+A handler renews its client's lease in the roster with each valid message. All state that threads share is in
+`Roster` (members and leases), `Connection` (one socket) and the server's dict of handlers, each with its own
+lock; nobody ever holds two of them. Errors of a peer end that peer's connection and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import math
+import os
+import queue
+import secrets
+import signal
+import socket
+import socketserver
+import sys
+import threading
+import time
+from collections import deque
+from types import FrameType
+from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
+
+from config import ConfigError, ServerConfig, load
+from connection import Connection, trace_line
+from handler import LAST_WORDS, ClientHandler
+from protocol import LOST, Error, encode
+from publisher import Publisher
+from roster import Roster, Sweep
+from sweeper import Sweeper
+
+log = logging.getLogger("rollcall.server")
+
+SPARE_CONNECTIONS = 32
+"""Connections beyond ``max_clients`` that get a thread all the same: members that return while their older
+connection still holds the seat, and clients that are told ``server_full`` in the version they speak."""
+
+RETRY_WHEN_FULL = 5.0
+"""Seconds, sent as ``retry_after``."""
+
+STOP_PATIENCE = 0.5
+"""Seconds that clients have to hang up by themselves once they were told ``server_shutdown``."""
+
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+Tracer = Callable[[str, Connection, bytes], None]
+
+
+class RollcallServer(socketserver.ThreadingTCPServer):
+    """The server as an object: construct (which binds and listens), `start`, `stop`.
+
+    ``address`` is where it listens. Raises OSError if it cannot. ``trace`` gets every line on the wire; ``quiet`` is
+    True when nobody wants to see single heartbeats, which lets handlers answer them without parsing JSON.
+    """
+
+    # socketserver's own defaults lose half a class at the bell: 5 connections may wait to be accepted there.
+    request_queue_size = 1024
+    # After a crash the port is free again at once. On Windows the same option lets two servers share a port.
+    allow_reuse_address = os.name != "nt"
+    daemon_threads = True
+    block_on_close = False  # stop() hangs up first and joins the handlers itself
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        port: Optional[int] = None,
+        trace: Optional[Tracer] = None,
+        quiet: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if ":" in config.host:
+            self.address_family = socket.AF_INET6
+        self.config = config
+        self.trace = trace
+        self.quiet = quiet and trace is None
+        self.clock = clock
+        self.epoch = secrets.token_urlsafe(3)
+        self.started = int(time.time())
+        self.roster = Roster(
+            max_clients=config.max_clients,
+            heartbeat_interval=config.heartbeat_interval,
+            connection_timeout=config.connection_timeout,
+            registration_timeout=config.registration_timeout,
+            clock=clock,
+        )
+        super().__init__((config.host, config.port if port is None else port), ClientHandler)
+        self.publisher = Publisher(self.roster, self.epoch, clock)
+        self.sweeper = Sweeper(self.roster, self._on_sweep, clock)
+        self._accept_thread = threading.Thread(target=self.serve_forever, name="accept", daemon=True)
+        # Guards _handlers; notified when one ends.
+        self._handlers_changed = threading.Condition(threading.Lock())
+        self._handlers: Dict[int, Tuple[Connection, threading.Thread]] = {}
+        # The accept thread only:
+        self._next_session = 1
+        self._refused: Deque[Tuple[float, socket.socket]] = deque()
+        self._reserve: Optional[int] = os.open(os.devnull, os.O_RDONLY)
+        self._complained_at = -math.inf
+
+    @property
+    def address(self) -> Tuple[str, int]:
+        """Host and port that the server really listens on."""
+        host, port = self.socket.getsockname()[:2]
+        return str(host), int(port)
+
+    def server_bind(self) -> None:
+        """Bind; an IPv6 wildcard takes IPv4 clients as well."""
+        if self.address_family == socket.AF_INET6 and hasattr(socket, "IPV6_V6ONLY"):
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+    def start(self) -> None:
+        """Start the threads; the server accepts from now on."""
+        self.publisher.start()
+        self.sweeper.start()
+        self._accept_thread.start()
+
+    def stop(self) -> None:
+        """Tell everyone, hang up and join every thread. The order matters: first nobody new comes, then everybody
+        hears why, then nothing else is sent, then the rest is cut."""
+        if self._accept_thread.is_alive():
+            self.shutdown()
+            self._accept_thread.join()
+        self.server_close()
+        goodbye = encode(Error("server_shutdown", "the server is stopping"))
+        for connection, _ in self._current_handlers():
+            connection.send(goodbye)
+        self.publisher.stop()
+        self.sweeper.stop()
+        for connection, _ in self._current_handlers():
+            connection.finish_sending()
+        with self._handlers_changed:
+            self._handlers_changed.wait_for(lambda: not self._handlers, STOP_PATIENCE)
+        remaining = self._current_handlers()
+        for connection, _ in remaining:
+            connection.hang_up()
+        for _, thread in remaining:
+            thread.join()
+
+    def server_close(self) -> None:
+        """Close the listening socket, the refused connections and the reserve descriptor."""
+        super().server_close()
+        while self._refused:
+            self._refused.popleft()[1].close()
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+
+    def full(self) -> Error:
+        """What a client beyond ``max_clients`` is told."""
+        message = f"the server is full: it takes {self.config.max_clients} clients"
+        return Error("server_full", message, RETRY_WHEN_FULL)
+
+    def replace(self, session_id: int) -> None:
+        """A member came back on a new connection: end the older one, which the roster has dropped already."""
+        self._dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
+
+    # --- the accept thread ------------------------------------------------------------------------------------
+
+    def get_request(self) -> Tuple[socket.socket, Any]:
+        """Accept one connection. Without a free descriptor the listening socket would stay readable and the loop would
+        spin: then a reserve is given up for a moment, to refuse the client in words."""
+        try:
+            return self.socket.accept()
+        except OSError as error:
+            if error.errno in _OUT_OF_DESCRIPTORS:
+                self._complain("out of descriptors (%s): refusing clients", error.strerror)
+                self._refuse_with_reserve()
+            raise  # socketserver goes on with the next connection
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start the handler thread of an accepted connection, or refuse it if there are too many."""
+        with self._handlers_changed:
+            count = len(self._handlers)
+        if count >= self.config.max_clients + SPARE_CONNECTIONS:
+            self._complain("server_full: %d connections; refusing more", count)
+            self._refuse(request)
+            return
+        session_id = self._next_session
+        self._next_session += 1
+        label = f"client-{session_id}"
+        connection = Connection(request, label, session_id, self.trace, self.clock)
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(connection, client_address), name=label, daemon=True
+        )
+        self.sweeper.arm(self.roster.open(session_id))
+        with self._handlers_changed:
+            self._handlers[session_id] = (connection, thread)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            self._complain("cannot start a thread (%s): refusing clients", error)
+            self.roster.remove(session_id, LOST)
+            with self._handlers_changed:
+                del self._handlers[session_id]
+            self._refuse(request)
+
+    def service_actions(self) -> None:
+        """Called by socketserver in every turn: close the refused who had time to read why."""
+        now = self.clock()
+        while self._refused and self._refused[0][0] <= now:
+            self._refused.popleft()[1].close()
+
+    def _refuse(self, request: socket.socket) -> None:
+        """Say ``server_full`` without a thread. The socket stays open for `LAST_WORDS`: closing it at once, with the
+        client's register unread, would be a reset, and some systems then throw the words away."""
+        try:
+            request.setblocking(False)
+            request.send(encode(self.full()))
+            request.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it is gone already
+        self._refused.append((self.clock() + LAST_WORDS, request))
+        if len(self._refused) > SPARE_CONNECTIONS:
+            self._refused.popleft()[1].close()
+
+    def _refuse_with_reserve(self) -> None:
+        while self._refused:
+            self._refused.popleft()[1].close()
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+        try:
+            request, _ = self.socket.accept()
+            request.setblocking(False)
+            request.send(encode(self.full()))
+            request.close()
+        except OSError:
+            threading.Event().wait(0.05)  # nothing to be had at all: a pause instead of a spin
+        with contextlib.suppress(OSError):  # the next refusal tries again
+            self._reserve = os.open(os.devnull, os.O_RDONLY)
+
+    def _complain(self, message: str, *facts: object) -> None:
+        """Warn, but at most once a second: a flood of connections is not a flood of log lines."""
+        now = self.clock()
+        if now - self._complained_at >= 1.0:
+            self._complained_at = now
+            log.warning(message, *facts)
+
+    # --- a handler thread -------------------------------------------------------------------------------------
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The life of a handler thread; `ClientHandler` does everything in its constructor, as socketserver has it."""
+        connection: Connection = request
+        try:
+            connection.prepare()
+            self.finish_request(request, client_address)
+        except Exception:
+            log.exception("the handler of %s failed", connection.label)
+        finally:
+            with self._handlers_changed:
+                del self._handlers[connection.session_id]
+                if not self._handlers:
+                    self._handlers_changed.notify_all()
+
+    # --- the sweeper's thread ---------------------------------------------------------------------------------
+
+    def _on_sweep(self, sweep: Sweep) -> None:
+        if sweep.changed:
+            self.publisher.wake()
+        if sweep.extended:
+            log.warning("this server slept: all leases extended by %.1f s", sweep.extended)
+        for gone in sweep.expired:
+            if gone.entry is None:
+                seconds = self.config.registration_timeout
+                error = Error("registration_timeout", f"no register message within {seconds:g} s")
+                log.info("registration_timeout: client-%d", gone.session_id)
+            else:
+                error = Error("heartbeat_timeout", f"no message for {gone.silent_for:.1f} s")
+                who, seconds = gone.entry.label, gone.silent_for
+                log.info("heartbeat_timeout: %s was silent for %.1f s (client-%d)", who, seconds, gone.session_id)
+            self._dismiss(gone.session_id, error)
+
+    # --- shared -------------------------------------------------------------------------------------------------
+
+    def _current_handlers(self) -> List[Tuple[Connection, threading.Thread]]:
+        with self._handlers_changed:
+            return list(self._handlers.values())
+
+    def _dismiss(self, session_id: int, error: Error) -> None:
+        """Tell a client why, and hang up; its own handler does the rest."""
+        with self._handlers_changed:
+            handler = self._handlers.get(session_id)
+        if handler is not None:
+            handler[0].send(encode(error))
+            handler[0].hang_up()
+
+
+# --- the program --------------------------------------------------------------------------------------------------
+
+
+def listen(config: ServerConfig, trace: Optional[Tracer], quiet: bool) -> RollcallServer:
+    """A server on the first free port of ``port_attempts``. Raises OSError of the last attempt."""
+    last = 0 if config.port == 0 else min(config.port_attempts, 65536 - config.port) - 1
+    for attempt in range(last + 1):
+        try:
+            return RollcallServer(config, config.port + attempt, trace, quiet)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or attempt == last:
+                raise
+            log.warning("port %d is busy; trying %d", config.port + attempt, config.port + attempt + 1)
+    raise AssertionError("port_attempts is at least 1")
+
+
+def reachable_addresses(host: str, port: int) -> List[str]:
+    """The addresses that a student can type, best guess first. Nothing is sent to find them."""
+    if host not in ("0.0.0.0", "::"):
+        return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+    found: Dict[str, None] = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Connecting a UDP socket only asks the routing table for the local address (documentation net, RFC 5737).
+            probe.connect(("192.0.2.1", 9))
+            found[probe.getsockname()[0]] = None
+        except OSError:
+            pass  # no route: the machine is on no network
+    try:
+        for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET, socket.SOCK_STREAM):
+            found[str(info[4][0])] = None
+    except OSError:
+        pass
+    others = [ip for ip in found if not ip.startswith("127.") and ip != "0.0.0.0"]
+    return [f"{ip}:{port}" for ip in [*others, "127.0.0.1"]]
+
+
+def _start_logging(verbose: bool, log_file: Optional[str]) -> None:
+    handlers: List[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if log_file is not None:
+        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        handlers=handlers,
+    )
+
+
+def _print_trace(direction: str, connection: Connection, data: bytes) -> None:
+    print(trace_line(direction, connection, data), flush=True)
+
+
+def _raise_descriptor_limit() -> None:
+    """Each client is a descriptor, and the soft limit is often 1,024: take what the system allows."""
+    try:
+        import resource
+    except ImportError:
+        return  # Windows has no such limit
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            log.info("descriptor limit stays at %d", soft)  # macOS refuses "unlimited"
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the server until SIGINT or SIGTERM. Returns the exit code: 0, 1 (cannot listen), 2 (configuration)."""
+    try:
+        arguments = load(argv)
+        _start_logging(arguments.verbose, None if arguments.log_file is None else str(arguments.log_file))
+    except ConfigError as error:
+        print(f"server.py: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"server.py: --log-file {error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
+    config = arguments.config
+    if not config.file_found:
+        log.warning("no settings file %s: using the defaults", config.file)
+    print("Settings:", *config.describe(), sep="\n  ", flush=True)
+    if arguments.check_config:
+        return 0
+    _raise_descriptor_limit()
+    try:
+        server = listen(config, _print_trace if arguments.trace else None, not arguments.verbose)
+    except OSError as error:
+        print(f"server.py: {_cannot_listen(config, error)}", file=sys.stderr)
+        return 1
+    signals = _catch_signals()
+    server.start()
+    host, port = server.address
+    print(f"Listening on {host}:{port}", flush=True)
+    print("Clients connect to:", *reachable_addresses(host, port), sep="\n  ", flush=True)
+    _wait_for(signals)
+    log.info("stopping: telling %d clients", len(server.roster))
+    server.stop()
+    log.info("stopped")
+    return 0
+
+
+def _catch_signals() -> "queue.SimpleQueue[int]":
+    """Signals become entries of a queue. Not a `threading.Event`: its lock may be held by the very thread that the
+    signal interrupts, while `SimpleQueue.put` is documented to be reentrant."""
+    signals: "queue.SimpleQueue[int]" = queue.SimpleQueue()
+
+    def on_signal(number: int, frame: Optional[FrameType]) -> None:
+        signals.put(number)
+        signal.signal(number, signal.SIG_DFL)  # a second Ctrl-C does not wait
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), on_signal)
+    return signals
+
+
+def _wait_for(signals: "queue.SimpleQueue[int]") -> None:
+    while True:
+        try:
+            signals.get(timeout=0.5)  # in steps, because a wait without end cannot be interrupted on Windows
+            return
+        except queue.Empty:
+            pass
+
+
+def _cannot_listen(config: ServerConfig, error: OSError) -> str:
+    where = f"cannot listen on {config.host}:{config.port}"
+    if error.errno == errno.EADDRINUSE:
+        if config.port_attempts > 1:
+            where += f" nor on the {config.port_attempts - 1} ports after it"
+        return f"{where}: in use by another program; stop that one or choose another with --port"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{where}: not permitted; ports below 1024 need special rights, choose another with --port"
+    return f"{where}: {error.strerror or error}; check host in the settings (0.0.0.0 is every address)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
