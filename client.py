@@ -1,7 +1,7 @@
 """The client without a window: connect, register, beat, follow the roster, and come back by itself.
 
-A `Client` has two threads. The reader connects, registers, reads until the connection ends, waits as the backoff says and
-begins again. The heartbeat thread pings at the interval that the server told, and ends a connection whose
+A `Client` has two threads. The reader connects, registers, reads until the connection ends, waits as the backoff says
+and begins again. The heartbeat thread pings at the interval that the server told, and ends a connection whose
 server does not answer any more; both share the state below one lock. Everything that happens becomes an event in a
 `queue.Queue` (see ``events.py``): nothing calls back, so whoever shows it does so in its own thread.
 
@@ -70,7 +70,7 @@ from protocol import (
 from roster_view import RosterView
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds for one address to accept. On a LAN an answer takes milliseconds; silence is a firewall or a wrong address."""
+"""Seconds for one address to accept. On a LAN an answer takes milliseconds; silence is a firewall or a mistake."""
 
 STEP = 0.1
 """Seconds between two looks whether somebody said stop, while the operating system connects or resolves a name."""
@@ -109,7 +109,7 @@ class Client:
         self,
         address: Address,
         name: str,
-        events: "queue.Queue[Event]",
+        events: queue.Queue[Event],
         *,
         reconnect: bool = True,
         clock: Callable[[], float] = time.monotonic,
@@ -358,7 +358,7 @@ def _resolve(address: Address, stopping: Callable[[], bool]) -> List[Any]:
         )
     except socket.gaierror:
         pass
-    answer: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
+    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def resolve() -> None:
         try:
@@ -453,7 +453,7 @@ def login_name() -> str:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the client until it ends, SECONDS have passed, or SIGINT or SIGTERM. Returns the exit code."""
     arguments = _arguments(argv)
-    events: "queue.Queue[Event]" = queue.Queue()
+    events: queue.Queue[Event] = queue.Queue()
     client = Client(arguments.server, arguments.name, events, reconnect=not arguments.no_reconnect)
     # Appending is all that a handler does: it may run while this thread holds the lock of the queue.
     signals: List[int] = []

@@ -182,7 +182,8 @@ def _parse_toml(path: Path, text: str) -> Dict[str, Any]:
                 "install it with: python -m pip install tomli"
             ) from None
     try:
-        return tomllib.loads(text.replace("\r\n", "\n"))
+        document: Dict[str, Any] = tomllib.loads(text.replace("\r\n", "\n"))
+        return document
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
     except RecursionError:

@@ -1,9 +1,9 @@
 """The conversation with one client, in the client's own thread.
 
 A `ClientHandler` is what `socketserver` runs for each connection: wait for bytes, cut them into lines, renew the
-lease, answer. It is the only reader of its socket and the only thread that may ever wait for it. It registers the client
-in the roster and hands the connection to the publisher, which alone sends the roster; the handler itself sends only
-`welcome`, `pong` and `error`.
+lease, answer. It is the only reader of its socket and the only thread that may ever wait for it. It registers the
+client in the roster and hands the connection to the publisher, which alone sends the roster; the handler itself sends
+only `welcome`, `pong` and `error`.
 
 Whatever goes wrong here ends this conversation and nothing else: a broken line, a flood, a reset, or a bug of ours.
 """

@@ -1,8 +1,8 @@
 """When a client pings, when it calls the server dead, and how long it waits before it tries again.
 
-Pure timing: no threads, no sockets, and every clock and every random number comes in as an argument, so that a test can play
-an hour in a millisecond. All times are seconds; ``now`` is the monotonic clock and ``wall`` the wall clock, which is only
-compared with itself to notice that the machine slept.
+Pure timing: no threads, no sockets, and every clock and every random number comes in as an argument, so that a test can
+play an hour in a millisecond. All times are seconds; ``now`` is the monotonic clock and ``wall`` the wall clock, which
+is only compared with itself to notice that the machine slept.
 
 `Heartbeat` is shared by the client's reader and heartbeat threads; they call it under the client's lock.
 """
@@ -14,7 +14,8 @@ from collections import OrderedDict
 from typing import Callable, NamedTuple, Optional
 
 REGISTER_TIMEOUT = 5.0
-"""Seconds that the server has to answer `register`. A TCP connect proves nothing: the kernel accepts for a stopped server."""
+"""Seconds that the server has to answer `register`. A TCP connect proves nothing: the kernel accepts for a stopped
+server."""
 
 ANSWER_TIMEOUT = 15.0
 """Seconds that a ping may stay unanswered, at most; less where the server's timeout leaves less."""
@@ -110,8 +111,8 @@ class Heartbeat:
 class Backoff:
     """How long to wait before the next attempt: d = min(10, 0.5 * 2**n), and of that a random part of the upper half.
 
-    Simulated for 100 clients after an outage of 60 s: 95 % are back within 8 s, with at most 4.5 arrivals in 100 ms; without
-    the random part all 100 come at once.
+    Simulated for 100 clients after an outage of 60 s: 95 % are back within 8 s, with at most 4.5 arrivals in 100 ms;
+    without the random part all 100 come at once.
     """
 
     def __init__(self, uniform: Callable[[float, float], float]) -> None:

@@ -684,7 +684,7 @@ def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
     else:
         host, _, rest = text.partition(":")
         port_text = rest if ":" in text else None
-    if not host or not host.isprintable() or " " in host or len(host) > 253:
+    if not re.fullmatch(r"[^\s\[\]/@]{1,253}", host) or not host.isprintable():
         raise ValueError(
             f"{printable(text)!r} is not a server address; type HOST or HOST:PORT, such as 192.168.1.20:8080"
         )

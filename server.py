@@ -94,6 +94,11 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             registration_timeout=config.registration_timeout,
             clock=clock,
         )
+        # The accept thread only. Before socketserver's own constructor: that closes the server if it cannot bind.
+        self._next_session = 1
+        self._refused: Deque[Tuple[float, socket.socket]] = deque()
+        self._reserve: Optional[int] = os.open(os.devnull, os.O_RDONLY)
+        self._complained_at = -math.inf
         super().__init__((config.host, config.port if port is None else port), ClientHandler)
         self.publisher = Publisher(self.roster, self.epoch, clock)
         self.sweeper = Sweeper(self.roster, self._on_sweep, clock)
@@ -101,11 +106,6 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         # Guards _handlers; notified when one ends.
         self._handlers_changed = threading.Condition(threading.Lock())
         self._handlers: Dict[int, Tuple[Connection, threading.Thread]] = {}
-        # The accept thread only:
-        self._next_session = 1
-        self._refused: Deque[Tuple[float, socket.socket]] = deque()
-        self._reserve: Optional[int] = os.open(os.devnull, os.O_RDONLY)
-        self._complained_at = -math.inf
 
     @property
     def address(self) -> Tuple[str, int]:
@@ -397,10 +397,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def _catch_signals() -> "queue.SimpleQueue[int]":
+def _catch_signals() -> queue.SimpleQueue[int]:
     """Signals become entries of a queue. Not a `threading.Event`: its lock may be held by the very thread that the
     signal interrupts, while `SimpleQueue.put` is documented to be reentrant."""
-    signals: "queue.SimpleQueue[int]" = queue.SimpleQueue()
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def on_signal(number: int, frame: Optional[FrameType]) -> None:
         signals.put(number)
@@ -412,7 +412,7 @@ def _catch_signals() -> "queue.SimpleQueue[int]":
     return signals
 
 
-def _wait_for(signals: "queue.SimpleQueue[int]") -> None:
+def _wait_for(signals: queue.SimpleQueue[int]) -> None:
     while True:
         try:
             signals.get(timeout=0.5)  # in steps, because a wait without end cannot be interrupted on Windows

@@ -1,0 +1,72 @@
+"""What holds for every test: nothing may be left behind, and windows need a display."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Dict, Iterator, List
+
+import pytest
+
+GRACE = 5.0
+"""Seconds that a thread which is ending already has to end."""
+
+
+def _sockets() -> Dict[str, str]:
+    """Open sockets of this process: descriptor to inode. Linux only; elsewhere nothing is compared."""
+    found: Dict[str, str] = {}
+    folder = Path("/proc/self/fd")
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found[entry.name] = target
+    return found
+
+
+def _children() -> List[str]:
+    found: List[str] = []
+    for file in Path("/proc/self/task").glob("*/children") if sys.platform.startswith("linux") else ():
+        try:
+            found += file.read_text().split()
+        except OSError:
+            continue  # that thread has just ended
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail any test after which a thread, a socket or a child process is still there."""
+    threads_before = set(threading.enumerate())
+    sockets_before = set(_sockets().values())
+    children_before = set(_children())
+    yield
+    for thread in set(threading.enumerate()) - threads_before:
+        thread.join(GRACE)
+    left = [thread.name for thread in set(threading.enumerate()) - threads_before if thread.is_alive()]
+    assert not left, f"threads left behind: {left}"
+    gc.collect()
+    sockets = set(_sockets().values()) - sockets_before
+    assert not sockets, f"sockets left behind: {sockets}"
+    children = set(_children()) - children_before
+    assert not children, f"child processes left behind: {children}"
+
+
+@pytest.fixture
+def needs_display() -> None:
+    """Skip where no window can be shown; but where a display was promised its absence is a failure."""
+    problem = ""
+    try:
+        import tkinter  # noqa: F401
+    except ImportError:
+        problem = "this Python has no Tk"
+    if not problem and sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        problem = "there is no display"
+    if problem:
+        assert os.environ.get("ROLLCALL_DISPLAY") != "required", problem
+        pytest.skip(problem)

@@ -1,0 +1,266 @@
+"""Tools for tests: waiting with a deadline, real programs as processes, raw sockets, servers in this process.
+
+Every deadline here is one that only a failure reaches; nothing sleeps for a fixed time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
+
+from config import ServerConfig
+from server import RollcallServer
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 30.0
+"""Seconds: far more than anything here takes on the slowest machine."""
+
+T = TypeVar("T")
+
+
+def wait_until(true: Callable[[], T], what: str, timeout: float = PATIENCE) -> T:
+    """Wait until ``true()`` is, and return it."""
+    deadline = time.monotonic() + timeout
+    pause = threading.Event()
+    while True:
+        value = true()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"still not after {timeout:g} s: {what}"
+        pause.wait(0.01)
+
+
+class Program:
+    """One of our programs as a real process, with everything it prints collected."""
+
+    def __init__(
+        self, *arguments: Union[str, Path], env: Optional[Dict[str, str]] = None, descriptors: Optional[int] = None
+    ) -> None:
+        self.lines: List[str] = []
+        self.stdout_lines: List[str] = []
+        limited = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
+        # Guards the lists, and is notified with each line.
+        self._changed = threading.Condition()
+        self._process = subprocess.Popen(
+            [*limited, sys.executable, "-u", *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONWARNINGS": "default", **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self._readers = [
+            threading.Thread(target=self._collect, args=(self._process.stdout, True), name="stdout"),
+            threading.Thread(target=self._collect, args=(self._process.stderr, False), name="stderr"),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _collect(self, stream: IO[str], is_stdout: bool) -> None:
+        with stream:
+            for line in stream:
+                with self._changed:
+                    self.lines.append(line.rstrip("\n"))
+                    if is_stdout:
+                        self.stdout_lines.append(line.rstrip("\n"))
+                    self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def text(self) -> str:
+        with self._changed:
+            return "\n".join(self.lines)
+
+    def wait_for_line(self, pattern: str, timeout: float = PATIENCE, skip: int = 0) -> re.Match[str]:
+        """The first line, from number ``skip`` on, that the pattern is found in; earlier output counts as well."""
+        found: List[re.Match[str]] = []
+
+        def look() -> bool:
+            found[:] = [match for line in self.lines[skip:] for match in [re.search(pattern, line)] if match][:1]
+            return bool(found) or not any(reader.is_alive() for reader in self._readers)
+
+        with self._changed:
+            deadline = time.monotonic() + timeout
+            while not look() and time.monotonic() < deadline:
+                self._changed.wait(0.2)
+            assert found, f"no line like {pattern!r} came; the program printed:\n" + "\n".join(self.lines[-60:])
+        return found[0]
+
+    def send_signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """The exit code, once it has ended by itself."""
+        try:
+            code = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout:g} s; it printed:\n{self.text}") from None
+        for reader in self._readers:
+            reader.join()
+        return code
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end; the exit code."""
+        self._process.send_signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for reader in self._readers:
+            reader.join()
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.kill()
+        if error is not None:
+            print(f"--- {self._process.args!r} printed:", *self.lines[-60:], sep="\n")
+
+
+class ServerProgram(Program):
+    """``server.py`` on a free port of the loopback interface, listening."""
+
+    def __init__(
+        self, folder: Path, *arguments: str, port: int = 0, descriptors: Optional[int] = None, **settings: Any
+    ) -> None:
+        file = folder / "config.toml"
+        file.write_text("[server]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
+        command = [ROOT / "server.py", "--config", file, "--host", "127.0.0.1", "--port", str(port), *arguments]
+        super().__init__(*command, descriptors=descriptors)
+        try:
+            self.port = int(self.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)$").group(1))
+        except BaseException:
+            self.kill()
+            raise
+        self.address = f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> ServerProgram:
+        return self
+
+
+class RawClient:
+    """A client without any of our client code: a socket, lines, deadlines."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection((host, port), timeout=PATIENCE)
+        self._buffer = b""
+
+    def send(self, message: Union[bytes, Dict[str, Any]]) -> None:
+        self.socket.sendall(message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n")
+
+    def register(self, name: Optional[str] = None, ip: str = "10.0.0.1", port: int = 5000, **more: Any) -> None:
+        """Register: version 2 with a name, version 1 without."""
+        fields: Dict[str, Any] = {"type": "register", "client_ip": ip, "client_port": port}
+        if name is not None:
+            fields.update(protocol=2, name=name)
+        self.send({**fields, **more})
+
+    def raw_line(self, timeout: float = PATIENCE) -> bytes:
+        """The next line with its end; empty at the end of the stream."""
+        self.socket.settimeout(timeout)
+        while b"\n" not in self._buffer:
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionError:
+                data = b""
+            if not data:
+                return b""
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line + b"\n"
+
+    def line(self, timeout: float = PATIENCE) -> Dict[str, Any]:
+        raw = self.raw_line(timeout)
+        assert raw, "the server closed the connection"
+        message = json.loads(raw)
+        assert isinstance(message, dict)
+        return message
+
+    def until(self, right: Callable[[Dict[str, Any]], Any], timeout: float = PATIENCE) -> Dict[str, Any]:
+        """The first message that is ``right``; the others before it are dropped."""
+        deadline = time.monotonic() + timeout
+        while True:
+            message = self.line(max(0.01, deadline - time.monotonic()))
+            if right(message):
+                return message
+
+    def until_type(self, kind: str, timeout: float = PATIENCE) -> Dict[str, Any]:
+        return self.until(lambda message: message["type"] == kind, timeout)
+
+    def rest(self, timeout: float = PATIENCE) -> List[Dict[str, Any]]:
+        """Everything until the server closes."""
+        messages: List[Dict[str, Any]] = []
+        while True:
+            raw = self.raw_line(timeout)
+            if not raw:
+                return messages
+            messages.append(json.loads(raw))
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> RawClient:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+
+@contextmanager
+def running_server(
+    clock: Callable[[], float] = time.monotonic, **settings: Any
+) -> Iterator[Tuple[RollcallServer, int]]:
+    """A server in this process, and its port."""
+    server = RollcallServer(ServerConfig(host="127.0.0.1", port=0, **settings), clock=clock)
+    server.start()
+    try:
+        yield server, server.address[1]
+    finally:
+        server.stop()
+
+
+class ShiftedClock:
+    """The real monotonic clock, put forward at will: time passes, and a test can let ten seconds pass at once."""
+
+    def __init__(self) -> None:
+        self.shift = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.shift
+
+
+class FakeClock:
+    """A clock that stands still until it is told otherwise. Seconds."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds

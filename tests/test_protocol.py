@@ -1,0 +1,322 @@
+"""protocol.py: every message there and back, every bound, any split, and nothing but `ProtocolError` for garbage."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import protocol
+from protocol import (
+    ClientList,
+    Departure,
+    Entry,
+    Error,
+    Leave,
+    LineDecoder,
+    Message,
+    Ping,
+    Pong,
+    ProtocolError,
+    Register,
+    Resync,
+    RosterDelta,
+    Unknown,
+    Welcome,
+    decode,
+    encode,
+    pack,
+    parse_address,
+    printable,
+)
+
+WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "fWKqjBFDbwl47oUTGv8fdA")
+MESSAGES: List[Message] = [
+    Register("192.168.1.5", 50000),
+    Register("192.168.1.5", 50000, 2, "Ann", "device", "token", False, True, "app 1"),
+    Register("fe80::1%eth0", 0, 2, "Zoë 👩‍🚀"),
+    WELCOME,
+    ClientList(()),
+    ClientList((Entry("10.0.0.1", 1), Entry("10.0.0.1", 1))),
+    ClientList((Entry("10.0.0.1", 1, 3, "Ann", "10.0.0.9", 12, "late"), Entry("h", 0, 4, "", "h")), "Xk3f", 12),
+    RosterDelta("Xk3f", 11, 12, (Entry("a", 1, 2, "n", "a"),), (Departure(1, "left"), Departure(3, "lost"))),
+    RosterDelta("Xk3f", 11, 12),
+    Resync(),
+    Ping(),
+    Ping(12),
+    Pong(),
+    Pong(12),
+    Pong(12, 3),
+    Pong(None, 3),
+    Leave(),
+    Error("server_full", "the server is full", 5.0),
+    Error("kicked", "goodbye"),
+    Unknown("weather"),
+]
+REGISTER: Dict[str, Any] = {"type": "register", "client_ip": "10.0.0.1", "client_port": 5, "protocol": 2, "name": "Ann"}
+
+
+def refusal(line: bytes) -> ProtocolError:
+    with pytest.raises(ProtocolError) as caught:
+        decode(line)
+    assert caught.value.code in protocol.ERROR_CODES
+    return caught.value
+
+
+def altered(**changes: Any) -> bytes:
+    return json.dumps({**REGISTER, **changes}).encode()
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=repr)
+def test_every_message_survives_the_way(message: Message) -> None:
+    line = encode(message)
+    assert line.endswith(b"\n") and line.count(b"\n") == 1
+    assert decode(line[:-1]) == message
+
+
+def test_the_original_messages_are_exact() -> None:
+    assert encode(Register("10.0.0.1", 5)) == b'{"type":"register","client_ip":"10.0.0.1","client_port":5}\n'
+    assert encode(Ping()) == b'{"type":"ping"}\n' == protocol.PING_LINE
+    assert encode(Pong()) == b'{"type":"pong"}\n' == protocol.PONG_LINE
+    assert encode(ClientList((Entry("a", 1),))) == b'{"type":"client_list","clients":[{"ip":"a","port":1}]}\n'
+
+
+def test_what_can_be_derived_is_left_out() -> None:
+    line = encode(ClientList((Entry("a", 1, 2, "n", "a", 3),), "e", 4))
+    assert line == (
+        b'{"type":"client_list","epoch":"e","rev":4,"clients":[{"id":2,"name":"n","ip":"a","port":1,"since":3}]}\n'
+    )
+
+
+def test_unknown_fields_are_ignored_and_unknown_types_are_named() -> None:
+    assert decode(b'{"type":"ping","seq":1,"new":{"x":[1]}}') == Ping(1)
+    assert decode(b'{"type":"we\\u0007ather"}') == Unknown("we\\x07ather")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"client_port": -1}, "bad_message", "client_port: must be a whole number from 0 to 65535"),
+        ({"client_port": 65536}, "bad_message", "client_port"),
+        ({"client_port": True}, "bad_message", "client_port"),
+        ({"client_port": 5.0}, "bad_message", "client_port"),
+        ({"client_port": "5"}, "bad_message", "client_port"),
+        ({"client_ip": 5}, "bad_message", "client_ip: must be text of at most 64 characters"),
+        ({"client_ip": "x" * 65}, "bad_message", "client_ip"),
+        ({"client_ip": "a\nb"}, "bad_message", "client_ip: must be text without control characters; it contains U+00"),
+        ({"name": ""}, "invalid_name", "name: is empty; it needs 1 to 64 characters"),
+        ({"name": "  \t "}, "invalid_name", "name: is empty"),
+        ({"name": None}, "invalid_name", "name: must be text"),
+        ({"name": "x" * 65}, "invalid_name", "name: has 65 characters; it may have 1 to 64"),
+        ({"name": "a\x1bb"}, "invalid_name", "U+001B"),
+        ({"name": "a\u202eb"}, "invalid_name", "U+202E"),
+        ({"name": "\ud800"}, "invalid_name", "U+D800"),
+        ({"name": "a\u2028b"}, "invalid_name", "U+2028"),
+        ({"name": "\u200d\u200d"}, "invalid_name", "no visible character"),
+        ({"protocol": 3}, "unsupported_protocol", "protocol: this server speaks 1 and 2"),
+        ({"protocol": True}, "unsupported_protocol", "protocol"),
+        ({"roster": 1}, "bad_message", "roster: must be true or false"),
+        ({"packed": "yes"}, "bad_message", "packed: must be true or false"),
+        ({"device_id": "x" * 65}, "bad_message", "device_id"),
+        ({"resume_token": 5}, "bad_message", "resume_token"),
+        ({"app": []}, "bad_message", "app"),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_is_right(changes: Dict[str, Any], code: str, words: str) -> None:
+    error = refusal(altered(**changes))
+    assert error.code == code
+    assert words in str(error)
+
+
+def test_names_are_trimmed_and_all_scripts_are_welcome() -> None:
+    for name in ("x" * 64, "Ann-Marie O'Neill", "李小龍", "עדנה", "👩‍🚀", "Ǻ"):
+        message = decode(altered(name=f"  {name} "))
+        assert isinstance(message, Register) and message.name == name
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"", "not JSON"),
+        (b"GET / HTTP/1.1", "not JSON"),
+        (b"[1]", "must be an object"),
+        (b"{}", 'with a "type"'),
+        (b'{"type":1}', 'with a "type"'),
+        (b'{"type":"ping"', "not JSON at character"),
+        (b'{"type":"ping"}{"type":"ping"}', "not JSON"),
+        (b'{"type":"ping","seq":NaN}', "not JSON"),
+        (b'{"type":"error","code":"x","retry_after":Infinity}', "not JSON"),
+        (b'{"type":"error","code":"x","retry_after":1e999}', "retry_after: must be a number of seconds"),
+        (b'{"type":"error","code":"x","retry_after":-1}', "retry_after"),
+        (b'{"type":"ping","seq":9007199254740992}', "seq: must be a whole number from 0 to 9007199254740991"),
+        (b'{"type":"ping","seq":-1}', "seq"),
+        (b'{"type":"ping","x":"\xff"}', "not UTF-8 (byte 20)"),
+        (b'{"type":"client_list"}', "clients: must be a list of objects"),
+        (b'{"type":"client_list","clients":[1]}', "clients"),
+        (b'{"type":"client_list","clients":[{"ip":"a","port":1,"id":1,"state":"gone"}]}', "state: must be one of here"),
+        (b'{"type":"roster_delta","epoch":"e","from":1,"rev":2,"down":[{"id":1,"reason":"x"}]}', "reason"),
+        (b'{"type":"packed"}', "zlib: must be a zlib stream in base64"),
+        (b'{"type":"packed","zlib":"@@"}', "zlib"),
+    ],
+)
+def test_a_broken_line_is_refused_with_a_sentence(line: bytes, words: str) -> None:
+    error = refusal(line)
+    assert error.code == "bad_message"
+    assert words in str(error)
+
+
+def test_a_huge_number_is_only_out_of_range() -> None:
+    assert refusal(b'{"type":"ping","seq":' + b"9" * 8000 + b"}").code == "bad_message"
+    assert refusal(b'{"type":"error","code":"x","retry_after":' + b"9" * 400 + b"}").code == "bad_message"
+
+
+@pytest.mark.parametrize("unit", [b"[", b'{"a":', b'["[",'])
+def test_nesting_is_bounded_before_it_is_parsed(unit: bytes) -> None:
+    deep = b'{"type":"ping","x":' + unit * 2500
+    assert "nests deeper than 16" in str(refusal(deep))
+
+
+def test_brackets_inside_text_do_not_nest() -> None:
+    name = "[{" * 20 + '\\"['
+    assert decode(altered(name=name)) == Register("10.0.0.1", 5, 2, name)
+    many = b'{"type":"ping","x":[' + b"[]," * 100 + b"[]]}"
+    assert decode(many) == Ping()
+
+
+def test_packed_lines_are_the_same_message_and_short_ones_stay() -> None:
+    roster = ClientList(tuple(Entry("10.0.0.1", n, n, f"Student {n}", "10.0.0.1") for n in range(200)), "e", 200)
+    line = encode(roster)
+    packed = pack(line)
+    assert len(packed) < len(line) / 4
+    assert decode(packed[:-1], protocol.MAX_SERVER_LINE) == roster
+    assert pack(encode(Ping())) == encode(Ping())
+
+
+def test_a_packed_line_cannot_unpack_to_more_than_a_line_may_have() -> None:
+    bomb = zlib.compress(b" " * 50_000_000, 9)
+    line = b'{"type":"packed","zlib":"' + base64.b64encode(bomb) + b'"}'
+    with pytest.raises(ProtocolError, match="at most 8192 bytes"):
+        decode(line)
+    cut = b'{"type":"packed","zlib":"' + base64.b64encode(zlib.compress(b'{"type":"ping"}')[:-4]) + b'"}'
+    with pytest.raises(ProtocolError, match="one whole zlib stream"):
+        decode(cut)
+    twice = b'{"type":"packed","zlib":"' + base64.b64encode(zlib.compress(line)) + b'"}'
+    assert decode(twice, 10_000_000) == Unknown("packed")
+
+
+def test_a_welcome_with_an_impossible_heartbeat_is_refused() -> None:
+    for interval in (0, 120.0, 500):
+        line = json.dumps({**json.loads(encode(WELCOME)), "heartbeat_interval": interval}).encode()
+        assert "heartbeat_interval" in str(refusal(line))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_a_message_or_a_protocol_error(line: bytes) -> None:
+    try:
+        decode(line)
+    except ProtocolError as error:
+        assert error.code in protocol.ERROR_CODES
+        assert str(error).isprintable()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = sorted({key for message in MESSAGES for key in json.loads(encode(message))} - {"type"})
+
+
+@given(st.sampled_from([json.loads(encode(message)) for message in MESSAGES]), st.sampled_from(FIELDS), JSON)
+def test_any_value_in_any_field_gives_a_message_or_a_protocol_error(
+    fields: Dict[str, Any], key: str, value: Any
+) -> None:
+    try:
+        message = decode(json.dumps({**fields, key: value}).encode())
+    except ProtocolError as error:
+        assert str(error).isprintable()
+    else:
+        encode(message)
+
+
+def lines_of(chunks: List[bytes], limit: int) -> Tuple[List[bytes], bool]:
+    decoder = LineDecoder(limit)
+    lines: List[bytes] = []
+    try:
+        for chunk in chunks:
+            lines.extend(decoder.feed(chunk))
+    except ProtocolError as error:
+        assert error.code == "line_too_long" and str(limit) in str(error)
+        return lines, True
+    return lines, False
+
+
+@given(st.lists(st.sampled_from([b"\n", b"\r\n", b"ab", b"x" * 7, b"\r"]), max_size=20), st.data())
+def test_any_split_of_a_stream_gives_the_same_lines(parts: List[bytes], data: st.DataObject) -> None:
+    stream = b"".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    edges = [0, *cuts, len(stream)]
+    chunks = [stream[a:b] for a, b in zip(edges, edges[1:])]
+    whole = lines_of([stream], 12)
+
+    def first_lines(lines: List[bytes], text: bytes) -> bool:
+        return lines == [line[:-1] if line.endswith(b"\r") else line for line in text.split(b"\n")[: len(lines)]]
+
+    assert lines_of(chunks, 12) == whole == lines_of([stream[i : i + 1] for i in range(len(stream))], 12)
+    assert first_lines(whole[0], stream)
+
+
+def test_the_longest_line_passes_and_one_byte_more_does_not() -> None:
+    assert lines_of([b"x" * protocol.MAX_CLIENT_LINE + b"\n"], protocol.MAX_CLIENT_LINE) == (
+        [b"x" * protocol.MAX_CLIENT_LINE],
+        False,
+    )
+    assert lines_of([b"a\n" + b"x" * (protocol.MAX_CLIENT_LINE + 1)], protocol.MAX_CLIENT_LINE) == ([b"a"], True)
+
+
+def test_a_decoder_is_idle_between_lines_only() -> None:
+    decoder = LineDecoder()
+    assert decoder.idle
+    assert list(decoder.feed(b"a\nb")) == [b"a"]
+    assert not decoder.idle
+    assert list(decoder.feed(b"\n")) == [b"b"]
+    assert decoder.idle
+
+
+def test_every_error_code_has_an_action() -> None:
+    assert set(protocol.ERROR_CODES.values()) == {protocol.RETRY, protocol.ASK, protocol.STOP}
+    assert protocol.ERROR_CODES["replaced"] == protocol.STOP
+    assert protocol.ERROR_CODES["server_full"] == protocol.RETRY
+    assert protocol.ERROR_CODES["invalid_name"] == protocol.ASK
+
+
+def test_text_for_logs_is_bounded_and_escaped() -> None:
+    assert printable("a\x1b[31m\n\ud800") == "a\\x1b[31m\\n\\ud800"
+    assert printable("x" * 200, 10) == "x" * 10 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("localhost", "localhost", 8080),
+        (" 10.0.0.1:9 ", "10.0.0.1", 9),
+        ("[fe80::1]:81", "fe80::1", 81),
+        ("[::1]", "::1", 8080),
+        ("::1", "::1", 8080),
+    ],
+)
+def test_addresses_that_people_type(text: str, host: str, port: int) -> None:
+    address = parse_address(text)
+    assert (address.host, address.port) == (host, port)
+    assert parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize("text", ["", ":80", "h:", "h:0", "h:65536", "h:x", "a b:1", "[]:1", "[x:1", "h:²", "ws://h"])
+def test_addresses_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a"):
+        parse_address(text)

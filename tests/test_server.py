@@ -1,0 +1,396 @@
+"""The server in this process, spoken to over real sockets: every rule of the conversation."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from config import ServerConfig
+from handler import Allowance
+from helpers import RawClient, ServerProgram, running_server, wait_until
+from protocol import MAX_CLIENT_LINE, ClientList, Entry, encode
+from server import SPARE_CONNECTIONS, RollcallServer, listen, reachable_addresses
+
+FAST: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 0.6}
+
+
+def names(message: Dict[str, Any]) -> List[str]:
+    return [client.get("name", "") for client in message["clients"]]
+
+
+def test_a_version_1_client_is_served_byte_for_byte() -> None:
+    with running_server() as (_, port), RawClient(port) as first, RawClient(port) as second:
+        first.send(b'{"type":"register","client_ip":"192.168.1.5","client_port":50000}\n')
+        assert first.raw_line() == b'{"type":"client_list","clients":[{"ip":"192.168.1.5","port":50000}]}\n'
+        second.send(b'{"client_port":1,"type":"register","client_ip":"h"}\r\n')
+        both = b'{"type":"client_list","clients":[{"ip":"192.168.1.5","port":50000},{"ip":"h","port":1}]}\n'
+        assert first.raw_line() == both == second.raw_line()
+        first.send(b'{"type":"ping"}\n')
+        assert first.raw_line() == b'{"type":"pong"}\n'
+        second.close()
+        assert first.raw_line() == b'{"type":"client_list","clients":[{"ip":"192.168.1.5","port":50000}]}\n'
+
+
+def test_a_version_2_client_is_told_everything_it_needs() -> None:
+    with running_server(name="Room 12", heartbeat_interval=7, connection_timeout=21) as (server, port):
+        with RawClient(port) as client:
+            client.register("Ann")
+            welcome = client.line()
+            assert welcome["type"] == "welcome"
+            assert (welcome["server_name"], welcome["protocol"], welcome["max_clients"]) == ("Room 12", 2, 100)
+            assert (welcome["heartbeat_interval"], welcome["connection_timeout"]) == (7, 21)
+            assert welcome["epoch"] == server.epoch and len(welcome["resume_token"]) >= 16
+            roster = client.line()
+            assert (roster["type"], roster["rev"], roster["epoch"]) == ("client_list", 1, server.epoch)
+            (row,) = roster["clients"]
+            assert row == {
+                "id": welcome["member_id"],
+                "name": "Ann",
+                "ip": "10.0.0.1",
+                "port": 5000,
+                "observed_ip": "127.0.0.1",
+                "since": row["since"],
+            }
+
+
+def test_others_hear_of_joins_goodbyes_and_losses() -> None:
+    with running_server() as (_, port), RawClient(port) as watcher:
+        watcher.register("Watcher")
+        watcher.until_type("client_list")
+        with RawClient(port) as polite:
+            polite.register("Polite")
+            (row,) = watcher.until_type("roster_delta")["up"]
+            assert row["name"] == "Polite"
+            polite.send({"type": "leave"})
+            assert watcher.until_type("roster_delta")["down"] == [{"id": row["id"], "reason": "left"}]
+        with RawClient(port) as rude:
+            rude.register("Rude")
+            (row,) = watcher.until_type("roster_delta")["up"]
+        assert watcher.until_type("roster_delta")["down"] == [{"id": row["id"], "reason": "lost"}]
+
+
+PINGS = [
+    (b'{"type":"ping","seq":12}\n', 12),
+    (b'{"type":"ping","seq":0}\r\n', 0),
+    (b'{"seq": 12, "type": "ping"}\n', 12),
+    (b'{"type":"ping"}\n', None),
+    (b'{ "type" : "ping" }\n', None),
+]
+
+
+@pytest.mark.parametrize(("line", "seq"), PINGS)
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_ping_gets_the_same_answer_however_it_is_spelled(line: bytes, seq: Any, quiet: bool) -> None:
+    server = RollcallServer(ServerConfig(host="127.0.0.1", port=0), quiet=quiet)
+    server.start()
+    try:
+        with RawClient(server.address[1]) as client:
+            client.register("Ann")
+            client.until_type("client_list")
+            for _ in range(2):
+                client.send(line)
+                pong = client.line()
+                assert pong == {"type": "pong", "rev": 1, **({} if seq is None else {"seq": seq})}
+            for byte in line:
+                client.send(bytes([byte]))
+            assert client.line()["type"] == "pong"
+            client.send(line * 5)
+            assert [client.line()["type"] for _ in range(5)] == ["pong"] * 5
+    finally:
+        server.stop()
+
+
+BROKEN = [
+    (b"nonsense\n", "bad_message"),
+    (b'{"type":"ping","seq":007}\n', "bad_message"),
+    (b'{"type":"ping","seq":99999999999999999999}\n', "bad_message"),
+    (b'{"type":"weather"}\n', "bad_message"),
+    (b'{"type":"client_list","clients":[]}\n', "bad_message"),
+    (b'{"type":"register","client_ip":"h","client_port":1,"protocol":2,"name":"again"}\n', "bad_message"),
+    (b"x" * (MAX_CLIENT_LINE + 1), "line_too_long"),
+    (b"\xff\xfe\n", "bad_message"),
+    (b"\n", "bad_message"),
+]
+
+
+@pytest.mark.parametrize(("line", "code"), BROKEN, ids=[repr(line[:30]) for line, _ in BROKEN])
+def test_a_broken_line_ends_its_own_connection_and_no_other(line: bytes, code: str) -> None:
+    with running_server() as (_, port), RawClient(port) as victim, RawClient(port) as other:
+        other.register("Other")
+        other.until_type("client_list")
+        victim.register("Victim")
+        victim.until_type("client_list")
+        victim.send(line)
+        error = victim.until_type("error")
+        assert error["code"] == code and error["message"]
+        assert victim.rest() == []
+        other.send({"type": "ping", "seq": 1})
+        other.until_type("pong")
+        other.until(lambda message: message.get("down"))
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b'{"type":"ping"}\n', "bad_message"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "bad_message"),
+        (b'{"type":"register","client_ip":"h","client_port":1,"protocol":2,"name":""}\n', "invalid_name"),
+        (b'{"type":"register","client_ip":"h","client_port":1,"protocol":9,"name":"x"}\n', "unsupported_protocol"),
+        (b'{"type":"register","client_ip":"h"}\n', "bad_message"),
+    ],
+)
+def test_before_registering_only_a_valid_register_is_taken(line: bytes, code: str) -> None:
+    with running_server() as (server, port), RawClient(port) as client:
+        client.send(line)
+        (error,) = client.rest()
+        assert (error["type"], error["code"]) == ("error", code)
+        assert len(server.roster) == 0
+
+
+def test_unknown_types_are_silently_ignored_in_version_1() -> None:
+    with running_server() as (_, port), RawClient(port) as client:
+        client.register()
+        client.line()
+        client.send(b'{"type":"weather"}\n{"type":"ping"}\n')
+        assert client.line() == {"type": "pong"}
+
+
+def test_the_client_beyond_the_limit_is_told_and_comes_in_when_a_seat_is_free() -> None:
+    with running_server(max_clients=2) as (_, port), RawClient(port) as first, RawClient(port) as second:
+        for client in (first, second):
+            client.register("x")
+            client.until_type("client_list")
+        for register in ({"name": "third"}, {}):
+            with RawClient(port) as third:
+                third.register(**register)
+                (error,) = third.rest()
+                assert (error["code"], error["retry_after"] > 0) == ("server_full", True)
+        second.send({"type": "leave"})
+        second.rest()
+        first.until(lambda message: message.get("down"))
+        with RawClient(port) as third:
+            third.register("third")
+            assert third.line()["type"] == "welcome"
+
+
+def test_a_flood_of_connections_is_not_a_flood_of_threads() -> None:
+    with running_server(max_clients=3) as (_, port), ExitStack() as stack:
+        before = threading.active_count()
+        crowd = [stack.enter_context(RawClient(port)) for _ in range(3 + SPARE_CONNECTIONS + 40)]
+        (error,) = crowd[-1].rest()
+        assert error["code"] == "server_full"
+        assert threading.active_count() - before <= 3 + SPARE_CONNECTIONS
+        crowd[0].register("Ann")
+        assert crowd[0].line()["type"] == "welcome"
+
+
+def test_who_does_not_register_is_told_and_closed() -> None:
+    with running_server(registration_timeout=0.2) as (_, port), RawClient(port) as mute, RawClient(port) as slow:
+        slow.send(b'{"type":"regi')
+        for client in (mute, slow):
+            (error,) = client.rest()
+            assert error["code"] == "registration_timeout"
+
+
+def test_a_silent_member_is_late_then_gone_and_everyone_is_told() -> None:
+    with running_server(**FAST) as (_, port), RawClient(port) as silent, RawClient(port) as watcher:
+        watcher.register("Watcher")
+        watcher.until_type("client_list")
+        stop = threading.Event()
+
+        def beat() -> None:
+            while not stop.wait(0.05):
+                watcher.send(b'{"type":"ping"}\n')
+
+        beater = threading.Thread(target=beat)
+        beater.start()
+        try:
+            silent.register("Silent")
+            member = silent.line()["member_id"]
+            watcher.until(lambda m: any(r["id"] == member and r.get("state") == "late" for r in m.get("up", ())))
+            gone = watcher.until(lambda m: m.get("down"))
+            assert gone["down"] == [{"id": member, "reason": "lost"}]
+            assert silent.rest()[-1]["code"] == "heartbeat_timeout"
+        finally:
+            stop.set()
+            beater.join()
+
+
+def test_a_member_comes_back_to_its_row_and_the_older_connection_ends() -> None:
+    with running_server() as (_, port), RawClient(port) as old, RawClient(port) as new, RawClient(port) as watcher:
+        old.register("Ann")
+        welcome = old.line()
+        watcher.register("Watcher")
+        watcher.until_type("client_list")
+        new.register("Ann", resume_token=welcome["resume_token"])
+        again = new.line()
+        assert again["member_id"] == welcome["member_id"] and again["session_id"] != welcome["session_id"]
+        assert old.rest()[-1]["code"] == "replaced"
+        delta = watcher.until_type("roster_delta")
+        assert [row["id"] for row in delta["up"]] == [welcome["member_id"]] and "down" not in delta
+        watcher.send({"type": "resync"})
+        assert sorted(names(watcher.until_type("client_list"))) == ["Ann", "Watcher"]
+
+
+def test_who_wants_no_roster_gets_none_and_is_in_it() -> None:
+    with running_server() as (_, port), RawClient(port) as quiet, RawClient(port) as watcher:
+        quiet.register("Quiet", roster=False)
+        assert quiet.line()["type"] == "welcome"
+        watcher.register("Watcher")
+        assert names(watcher.until_type("client_list")) == ["Quiet", "Watcher"]
+        quiet.send({"type": "ping", "seq": 1})
+        assert quiet.line() == {"type": "pong", "seq": 1, "rev": 2}
+
+
+def test_too_many_messages_are_rate_limited() -> None:
+    with running_server(message_rate=5) as (_, port), RawClient(port) as client:
+        client.register("Ann")
+        client.until_type("client_list")
+        client.send(b'{"type":"ping"}\n' * 100)
+        error = client.until_type("error")
+        assert error["code"] == "rate_limited" and error["retry_after"] > 0
+
+
+def test_no_limit_is_no_limit() -> None:
+    with running_server(message_rate=0) as (_, port), RawClient(port) as client:
+        client.register("Ann")
+        client.until_type("client_list")
+        for _ in range(50):
+            client.send(b'{"type":"ping"}\n' * 20)
+            assert [client.line()["type"] for _ in range(20)] == ["pong"] * 20
+
+
+def test_an_allowance_is_a_burst_and_then_a_rate() -> None:
+    allowance = Allowance(rate=10, burst=20)
+    assert sum(allowance.spend(100.0) for _ in range(50)) == 20
+    assert not allowance.spend(100.05)
+    assert allowance.spend(100.15)
+    assert sum(allowance.spend(200.0) for _ in range(50)) == 20
+    assert all(Allowance(0, 0).spend(1.0) for _ in range(1000))
+
+
+def test_stopping_tells_everyone_and_ends_every_thread() -> None:
+    with ExitStack() as stack:
+        with running_server(max_clients=300) as (_, port):
+            crowd = [stack.enter_context(RawClient(port)) for _ in range(200)]
+            for number, client in enumerate(crowd):
+                client.register(f"Student {number}")
+            for client in crowd:
+                client.until_type("client_list")
+        for client in crowd:
+            assert client.rest()[-1]["code"] == "server_shutdown"
+
+
+def test_a_busy_port_is_passed_over_only_if_that_is_allowed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        with pytest.raises(OSError):
+            listen(ServerConfig(host="127.0.0.1", port=port, port_attempts=1), None, True)
+        server = listen(ServerConfig(host="127.0.0.1", port=port, port_attempts=20), None, True)
+        assert server.address[1] > port
+        server.server_close()
+        server.stop()
+
+
+def test_the_addresses_to_type_are_real_ones() -> None:
+    assert reachable_addresses("10.1.2.3", 9) == ["10.1.2.3:9"]
+    assert reachable_addresses("::1", 9) == ["[::1]:9"]
+    found = reachable_addresses("0.0.0.0", 9)
+    assert found[-1] == "127.0.0.1:9" and not any(address.startswith("0.") for address in found)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
+def test_an_ipv6_wildcard_takes_both_kinds() -> None:
+    try:
+        server = RollcallServer(ServerConfig(host="::", port=0))
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+    server.start()
+    try:
+        with RawClient(server.address[1], "127.0.0.1") as client:
+            client.register("Ann")
+            assert client.until_type("client_list")["clients"][0]["observed_ip"] == "127.0.0.1"
+    finally:
+        server.stop()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of descriptors")
+def test_running_out_of_descriptors_is_survived_in_words(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path, descriptors=40, max_clients=500) as program, ExitStack() as stack:
+        first = stack.enter_context(RawClient(program.port))
+        first.register("First")
+        first.until_type("client_list")
+        refused = 0
+        crowd = []
+        while refused < 10:
+            client = stack.enter_context(RawClient(program.port))
+            crowd.append(client)
+            client.register("x", roster=False)
+            answer = client.line()
+            refused += answer["type"] == "error"
+            assert answer["type"] == "welcome" or answer["code"] == "server_full"
+            assert len(crowd) < 60
+        program.wait_for_line("out of descriptors")
+        first.send({"type": "ping", "seq": 7})
+        first.until(lambda message: message == {"type": "pong", "seq": 7, "rev": message.get("rev")})
+        for client in crowd:
+            client.close()
+
+        def comes_in() -> bool:
+            with RawClient(program.port) as client:
+                client.register("y", roster=False)
+                return client.line()["type"] == "welcome"
+
+        wait_until(comes_in, "the server to take clients again")
+        assert program.stop() == 0
+        assert "Traceback" not in program.text
+
+
+def test_a_thread_that_cannot_start_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_server() as (server, port), RawClient(port) as first:
+        first.register("Ann")
+        first.until_type("client_list")
+        start = threading.Thread.start
+
+        def fail(thread: threading.Thread) -> None:
+            if thread.name.startswith("client-"):
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", fail)
+        with RawClient(port) as second:
+            (error,) = second.rest()
+            assert error["code"] == "server_full"
+        monkeypatch.undo()
+        with RawClient(port) as third:
+            third.register("Cleo")
+            assert third.line()["type"] == "welcome"
+        wait_until(lambda: len(server.roster) == 1, "Cleo to be gone")
+
+
+def test_everything_on_the_wire_can_be_traced() -> None:
+    trace: List[str] = []
+    server = RollcallServer(
+        ServerConfig(host="127.0.0.1", port=0), trace=lambda way, who, data: trace.append(f"{way} {who.label} {data!r}")
+    )
+    server.start()
+    try:
+        with RawClient(server.address[1]) as client:
+            client.register()
+            client.line()
+            client.send(b'{"type":"ping"}\n')
+            client.line()
+    finally:
+        server.stop()
+    assert trace[0].startswith("< client-1 b'{\"type\": \"register\"")
+    assert trace[1:4] == [
+        "> client-1 " + repr(encode(ClientList((Entry("10.0.0.1", 5000),)))),
+        "< client-1 b'{\"type\":\"ping\"}'",
+        "> client-1 b'{\"type\":\"pong\"}\\n'",
+    ]
