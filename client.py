@@ -309,14 +309,11 @@ class Client:
             with self._changed:
                 if self._stopping or self._ended:
                     return
-                heartbeat, connection, version = self._heartbeat, self._connection, self._version
-                if heartbeat is None or connection is None:
-                    self._changed.wait()
-                    continue
-                patience = heartbeat.patience(self._clock())
-                if patience > 0:
-                    self._changed.wait(patience)
-                    continue
+                heartbeat = self._heartbeat
+                self._changed.wait(None if heartbeat is None else heartbeat.patience(self._clock()))
+                connection, version = self._connection, self._version
+                if self._stopping or heartbeat is None or connection is None or self._heartbeat is not heartbeat:
+                    continue  # everything may have changed meanwhile
                 beat = heartbeat.tick(self._clock(), self._wall_clock())
                 if beat.dead is not None:
                     self._cause = beat.dead

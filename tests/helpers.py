@@ -149,8 +149,8 @@ class ServerProgram(Program):
     ) -> None:
         file = folder / "config.toml"
         file.write_text("[server]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
-        command = [ROOT / "server.py", "--config", file, "--host", "127.0.0.1", "--port", str(port), *arguments]
-        super().__init__(*command, descriptors=descriptors)
+        command: List[Union[str, Path]] = [ROOT / "server.py", "--config", file, "--host", "127.0.0.1"]
+        super().__init__(*command, "--port", str(port), *arguments, descriptors=descriptors)
         try:
             self.port = int(self.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)$").group(1))
         except BaseException:

@@ -1,0 +1,355 @@
+"""client.py over real sockets, against our server and against servers that misbehave in every way."""
+
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Optional, Type, TypeVar
+
+import pytest
+
+import client as client_module
+from client import Client
+from events import (
+    Connected,
+    Connecting,
+    Disconnected,
+    Event,
+    PingSent,
+    Refused,
+    RosterReplaced,
+    RosterUpdated,
+    RoundTrip,
+    Stopped,
+    Waiting,
+)
+from helpers import PATIENCE, FakeClock, RawClient, running_server
+from protocol import ERROR_CODES, RETRY, Address, Welcome, encode
+
+E = TypeVar("E")
+WELCOME = Welcome(2, "stand-in", 1, 1, "e1", 0, 0.2, 5.0, 10, "token-1")
+ROW = {"id": 1, "name": "Ann", "ip": "h", "port": 1, "since": 0}
+
+
+class Watched:
+    """A running client and its events."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1", **options: Any) -> None:
+        self.events: queue.Queue[Event] = queue.Queue()
+        self.seen: List[Event] = []
+        options.setdefault("uniform", lambda low, high: low)
+        self.client = Client(Address(host, port), "Ann", self.events, **options)
+        self.client.start()
+
+    def until(self, kind: Type[E], right: Callable[[E], bool] = lambda event: True) -> E:
+        """The next event of that kind that is ``right``."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                event = self.events.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no {kind.__name__} came, but {self.seen[-20:]}") from None
+            self.seen.append(event)
+            if isinstance(event, kind) and right(event):
+                return event
+
+
+@contextmanager
+def watched(port: int, **options: Any) -> Iterator[Watched]:
+    built = Watched(port, **options)
+    try:
+        yield built
+    finally:
+        built.client.stop()
+
+
+class StandIn:
+    """A server that does what a test tells it, one connection at a time."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(PATIENCE)
+        self.port = self.listener.getsockname()[1]
+        self.peer: Optional[RawClient] = None
+
+    def accept(self) -> RawClient:
+        """The next connection, spoken to with `RawClient`'s methods."""
+        self.hang_up()
+        peer = RawClient.__new__(RawClient)
+        peer.socket, _ = self.listener.accept()
+        peer._buffer = b""
+        self.peer = peer
+        return peer
+
+    def registered(self, **changes: Any) -> RawClient:
+        """Accept, read the register, welcome, and send a list with one row."""
+        peer = self.accept()
+        assert peer.line()["type"] == "register"
+        peer.send({**json.loads(encode(WELCOME)), **changes})
+        peer.send({"type": "client_list", "epoch": changes.get("epoch", "e1"), "rev": 1, "clients": [ROW]})
+        return peer
+
+    def hang_up(self) -> None:
+        if self.peer is not None:
+            self.peer.close()
+            self.peer = None
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    built = StandIn()
+    yield built
+    built.hang_up()
+    built.listener.close()
+
+
+def test_it_registers_beats_and_follows_the_roster() -> None:
+    with running_server(heartbeat_interval=0.1, connection_timeout=5) as (_, port), watched(port) as ann:
+        connected = ann.until(Connected)
+        assert connected.welcome is not None and connected.heartbeat_interval == 0.1
+        replaced = ann.until(RosterReplaced)
+        assert [(entry.name, entry.id) for entry in replaced.entries] == [("Ann", connected.welcome.member_id)]
+        assert ann.until(RoundTrip).seconds >= 0
+        with RawClient(port) as ben:
+            ben.register("Ben")
+            assert ann.until(RosterUpdated).up[0].name == "Ben"
+            ben.send({"type": "leave"})
+            assert ann.until(RosterUpdated, lambda update: bool(update.down)).down[0].reason == "left"
+
+
+def test_a_stopped_client_has_left() -> None:
+    with running_server() as (_, port), RawClient(port) as watcher:
+        watcher.register("Watcher")
+        with watched(port) as ann:
+            ann.until(Connected)
+            watcher.until(lambda message: message.get("up"))
+        assert watcher.until(lambda message: message.get("down"))["down"][0]["reason"] == "left"
+        ann.until(Stopped)
+
+
+def test_it_obeys_the_interval_of_the_welcome(stand_in: StandIn) -> None:
+    with watched(stand_in.port) as ann:
+        peer = stand_in.registered(heartbeat_interval=0.1)
+        assert [peer.until_type("ping")["seq"] for _ in range(3)] == [1, 2, 3]
+        ann.until(PingSent)
+
+
+def test_a_lost_delta_or_another_epoch_is_answered_with_one_resync(stand_in: StandIn) -> None:
+    delta = {"type": "roster_delta", "epoch": "e1", "from": 1, "rev": 2, "up": [{**ROW, "id": 2}]}
+    with watched(stand_in.port) as ann:
+        peer = stand_in.registered(heartbeat_interval=4.0)
+        peer.send(delta)
+        assert ann.until(RosterUpdated).rev == 2
+        peer.send({**delta, "from": 5, "rev": 6})
+        peer.send({**delta, "from": 6, "rev": 7})
+        assert peer.until(lambda message: message["type"] != "ping") == {"type": "resync"}
+        peer.send({"type": "client_list", "epoch": "e1", "rev": 9, "clients": [ROW]})
+        assert ann.until(RosterReplaced, lambda event: event.rev == 9)
+        peer.send({**delta, "epoch": "e2", "from": 9, "rev": 10})
+        assert peer.until(lambda message: message["type"] != "ping") == {"type": "resync"}
+
+
+def test_a_server_that_takes_the_call_and_says_nothing_is_dead(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heartbeat.REGISTER_TIMEOUT", 0.2)
+    with watched(stand_in.port, reconnect=False) as ann:
+        stand_in.accept()
+        ended = ann.until(Disconnected)
+        assert not ended.was_connected and "did not answer" in ended.cause
+        ann.until(Stopped)
+
+
+def test_a_server_that_stops_answering_is_dead_and_the_client_comes_back(stand_in: StandIn) -> None:
+    with watched(stand_in.port) as ann:
+        stand_in.registered(heartbeat_interval=0.1, connection_timeout=0.5)
+        lost = ann.until(Disconnected)
+        assert lost.was_connected and lost.cause.startswith("no answer for 0.")
+        assert ann.until(Waiting).seconds > 0
+        peer = stand_in.accept()
+        assert peer.line()["resume_token"] == "token-1"
+
+
+def test_a_laptop_that_slept_reconnects_at_once(stand_in: StandIn) -> None:
+    shift = FakeClock(0.0)
+    # The first ping would come after the whole minute: only the clocks can tell.
+    options: Dict[str, Any] = {"uniform": lambda low, high: high, "wall_clock": lambda: time.time() + shift()}
+    with watched(stand_in.port, **options) as ann:
+        stand_in.registered(heartbeat_interval=60, connection_timeout=120)
+        ann.until(RosterReplaced)
+        shift.advance(3600)
+        lost = ann.until(Disconnected)
+        assert "this computer slept" in lost.cause
+        ann.until(Connecting)
+        assert not any(isinstance(event, Waiting) for event in ann.seen)
+        stand_in.registered()
+
+
+@pytest.mark.parametrize("code", sorted(ERROR_CODES))
+def test_every_error_code_has_its_consequence(stand_in: StandIn, code: str) -> None:
+    with watched(stand_in.port) as ann:
+        peer = stand_in.accept()
+        peer.line()
+        peer.send({"type": "error", "code": code, "message": "because"})
+        stand_in.hang_up()
+        ended = ann.until(Disconnected)
+        assert (ended.code, ended.cause) == (code, "because")
+        if ERROR_CODES[code] == RETRY:
+            ann.until(Waiting)
+            assert stand_in.accept().line()["type"] == "register"
+        else:
+            refused = ann.until(Refused)
+            assert (refused.code, refused.action) == (code, ERROR_CODES[code])
+            ann.until(Stopped)
+
+
+def test_the_wish_to_be_left_alone_for_a_while_is_honoured(stand_in: StandIn) -> None:
+    with watched(stand_in.port) as ann:
+        stand_in.accept().send({"type": "error", "code": "server_full", "message": "full", "retry_after": 3600})
+        assert ann.until(Waiting).seconds >= 3600
+        ann.client.retry_now()
+        ann.until(Connecting)
+        stand_in.registered()
+
+
+def test_nobody_listening_is_a_sentence_and_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with watched(port) as ann:
+        assert "nothing listens at 127.0.0.1" in ann.until(Disconnected).cause
+        assert [ann.until(Waiting).seconds for _ in range(3)] == [0.25, 0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b'{"type":"welcome"}\n',
+        b"\xff" * 100 + b"\n",
+        b'{"type":"packed","zlib":"eJz"}\n',
+        b'{"type":"client_list","clients":' + b"[" * 5000 + b"\n",
+    ],
+)
+def test_garbage_from_a_server_is_a_sentence(stand_in: StandIn, garbage: bytes) -> None:
+    with watched(stand_in.port, reconnect=False) as ann:
+        peer = stand_in.accept()
+        peer.line()
+        peer.send(garbage)
+        assert "does not speak Rollcall's protocol" in ann.until(Disconnected).cause
+        ann.until(Stopped)
+
+
+def test_messages_that_only_clients_send_and_unknown_ones_are_ignored(stand_in: StandIn) -> None:
+    with watched(stand_in.port) as ann:
+        peer = stand_in.registered()
+        peer.send(b'{"type":"weather"}\n{"type":"ping"}\n{"type":"pong","seq":99}\n')
+        peer.send({"type": "client_list", "epoch": "e1", "rev": 5, "clients": []})
+        assert ann.until(RosterReplaced, lambda event: event.rev == 5).entries == ()
+
+
+def stopped_within_a_second(ann: Watched) -> None:
+    begun = time.monotonic()
+    ann.client.stop()
+    # The promise is one second; the rest is for a machine that is busy with other things.
+    assert time.monotonic() - begun < 5.0
+    ann.until(Stopped)
+
+
+def test_it_stops_while_it_waits() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    ann = Watched(port, uniform=lambda low, high: 3600.0)
+    ann.until(Waiting)
+    stopped_within_a_second(ann)
+
+
+def test_it_stops_while_the_server_is_silent(stand_in: StandIn) -> None:
+    ann = Watched(stand_in.port)
+    stand_in.registered()
+    ann.until(Connected)
+    stopped_within_a_second(ann)
+
+
+def test_it_stops_while_it_connects() -> None:
+    """A listener whose queue is full: on Linux further connects stay unanswered, as in a black hole."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+            fillers.append(filler)
+        ann = Watched(listener.getsockname()[1])
+        ann.until(Connecting)
+        stopped_within_a_second(ann)
+        for filler in fillers:
+            filler.close()
+
+
+def test_it_stops_while_a_name_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, release = threading.Event(), threading.Event()
+    real = socket.getaddrinfo
+
+    def slow(host: str, *rest: Any, **options: Any) -> Any:
+        if options.get("flags"):
+            return real(host, *rest, **options)
+        asked.set()
+        release.wait(PATIENCE)
+        raise socket.gaierror(socket.EAI_AGAIN, "slow")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    ann = Watched(1, host="rollcall.invalid")
+    assert asked.wait(PATIENCE)
+    stopped_within_a_second(ann)
+    release.set()
+
+
+def test_an_unknown_name_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(host: str, *rest: Any, **options: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with watched(1, host="rollcall.invalid", reconnect=False) as ann:
+        assert "the name rollcall.invalid is not known here" in ann.until(Disconnected).cause
+
+
+def test_a_client_that_was_never_started_can_be_stopped() -> None:
+    Client(Address("127.0.0.1", 1), "Ann", queue.Queue()).stop()
+
+
+class Original:
+    """The original server as far as its clients can tell: version 1 only, unknown fields ignored, full lists."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self.peer = stand_in.accept()
+        register = self.peer.line()
+        self.own: Dict[str, Any] = {"ip": register["client_ip"], "port": register["client_port"]}
+
+    def send_list(self, *others: Dict[str, Any]) -> None:
+        self.peer.send({"type": "client_list", "clients": [self.own, *others]})
+
+
+def test_it_works_with_an_original_server(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "ORIGINAL_INTERVAL", 0.1)
+    with watched(stand_in.port) as ann:
+        original = Original(stand_in)
+        original.send_list()
+        connected = ann.until(Connected)
+        assert connected.welcome is None and connected.connection_timeout == 120
+        assert len(ann.until(RosterReplaced).entries) == 1
+        for _ in range(3):
+            assert original.peer.raw_line() == b'{"type":"ping"}\n'
+            original.peer.send(b'{"type":"pong"}\n')
+            ann.until(RoundTrip)
+        original.send_list({"ip": "10.0.0.7", "port": 7})
+        assert [entry.ip for entry in ann.until(RosterReplaced).entries] == ["127.0.0.1", "10.0.0.7"]
+
+
+def test_an_original_server_is_pinged_every_sixty_seconds() -> None:
+    assert (client_module.ORIGINAL_INTERVAL, client_module.ORIGINAL_TIMEOUT) == (60.0, 120.0)
