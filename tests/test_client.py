@@ -124,6 +124,7 @@ def test_it_registers_beats_and_follows_the_roster() -> None:
 def test_a_stopped_client_has_left() -> None:
     with running_server() as (_, port), RawClient(port) as watcher:
         watcher.register("Watcher")
+        watcher.until_type("client_list")
         with watched(port) as ann:
             ann.until(Connected)
             watcher.until(lambda message: message.get("up"))

@@ -274,8 +274,8 @@ def test_a_broken_settings_file_is_one_message(tmp_path: Path) -> None:
 
 
 def test_a_missing_settings_file_is_said_and_no_obstacle(tmp_path: Path) -> None:
-    arguments = ["--config", tmp_path / "none.toml", "--host", "127.0.0.1", "--port", "0"]
-    with Program(ROOT / "server.py", *arguments) as server:
+    file = tmp_path / "none.toml"
+    with Program(ROOT / "server.py", "--config", file, "--host", "127.0.0.1", "--port", "0") as server:
         server.wait_for_line("no settings file .*none.toml: using the defaults")
         server.wait_for_line("^Listening on")
         assert server.stop() == 0
