@@ -139,8 +139,10 @@ class Publisher:
         if self._thread.is_alive():
             self._thread.join()
         self._ended = True
-        self._obey()
+        for connection in list(self._watched):
+            self._unwatch(connection)
         self._selector.close()
+        self._obey()
         self._bell.close()
         self._bell_in.close()
 
@@ -257,7 +259,7 @@ class Publisher:
         self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * took)
 
     def _watch(self, connection: Connection) -> None:
-        if connection in self._watched or not connection.backlogged:
+        if self._ended or connection in self._watched or not connection.backlogged:
             return
         try:
             self._selector.register(connection, selectors.EVENT_WRITE, connection)

@@ -193,9 +193,10 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         thread = threading.Thread(
             target=self.process_request_thread, args=(connection, client_address), name=label, daemon=True
         )
-        self.sweeper.arm(self.roster.open(session_id))
+        # Known to us before it is known to the roster: a lease must never run out of a connection nobody can find.
         with self._handlers_changed:
             self._handlers[session_id] = (connection, thread)
+        self.sweeper.arm(self.roster.open(session_id))
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:

@@ -11,6 +11,7 @@ held together.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -18,6 +19,10 @@ from typing import Callable
 
 from roster import Roster, Sweep
 
+log = logging.getLogger("rollcall.sweeper")
+
+AFTER_A_BUG = 1.0
+"""Seconds until the next sweep when one failed."""
 
 class Sweeper:
     """The thread that wakes when a lease is due, not every so often.
@@ -60,6 +65,16 @@ class Sweeper:
                 self._wake_at = deadline
                 self._condition.notify()
 
+    def _sweep(self) -> float:
+        """Sweep once; when to do it again. A bug must not end this thread: nobody would ever be removed again."""
+        try:
+            sweep = self._roster.sweep()
+            self._on_sweep(sweep)
+        except Exception:
+            log.exception("a sweep failed; the next one comes in %g s", AFTER_A_BUG)
+            return self._clock() + AFTER_A_BUG
+        return math.inf if sweep.next_due is None else sweep.next_due
+
     def _run(self) -> None:
         while True:
             with self._condition:
@@ -67,11 +82,9 @@ class Sweeper:
                     return
                 # What is armed during the sweep may come too late for it.
                 self._wake_at = math.inf
-            sweep = self._roster.sweep()
-            self._on_sweep(sweep)
+            next_due = self._sweep()
             with self._condition:
-                if sweep.next_due is not None:
-                    self._wake_at = min(self._wake_at, sweep.next_due)
+                self._wake_at = min(self._wake_at, next_due)
                 while not self._stopping:
                     patience = self._wake_at - self._clock()
                     if patience <= 0:

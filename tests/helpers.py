@@ -165,8 +165,16 @@ class ServerProgram(Program):
 class RawClient:
     """A client without any of our client code: a socket, lines, deadlines."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection((host, port), timeout=PATIENCE)
+    def __init__(self, port: int, host: str = "127.0.0.1", buffer: int = 0) -> None:
+        self.socket = socket.socket()
+        if buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.settimeout(PATIENCE)
+        try:
+            self.socket.connect((host, port))
+        except OSError:
+            self.socket.close()
+            raise
         self._buffer = b""
 
     def send(self, message: Union[bytes, Dict[str, Any]]) -> None:

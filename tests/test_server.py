@@ -287,6 +287,26 @@ def test_stopping_tells_everyone_and_ends_every_thread() -> None:
             assert client.rest()[-1]["code"] == "server_shutdown"
 
 
+def test_stopping_is_not_held_up_by_a_client_that_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    with running_server(max_clients=500, message_rate=0) as (server, port), ExitStack() as stack:
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # accepted sockets inherit it
+        stuck = stack.enter_context(RawClient(port, buffer=4096))
+        stuck.register("Stuck")
+        crowd = [stack.enter_context(RawClient(port)) for _ in range(100)]
+        for client in crowd:
+            client.register("x" * 64, roster=False)
+        connection = server._current_handlers()[0][0]
+
+        def ask_again() -> bool:
+            stuck.send(b'{"type":"resync"}\n' * 20)
+            return connection.backlogged
+
+        wait_until(ask_again, "a backlog", timeout=60)
+        server.stop()
+        assert "Traceback" not in caplog.text
+        assert connection._closed
+
+
 def test_a_busy_port_is_passed_over_only_if_that_is_allowed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
