@@ -25,7 +25,7 @@ import threading
 import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from connection import Connection
+from connection import BULK_SIZE, Connection
 from events import (
     Connected,
     Connecting,
@@ -214,7 +214,7 @@ class Client:
         connection = None
         try:
             sock = _connect(self.address, lambda: self._stopping)
-            connection = Connection(sock, "server", clock=self._clock)
+            connection = Connection(sock, "server", clock=self._clock, receive_size=BULK_SIZE)
             connection.prepare()
             self._converse(connection, sock.getsockname())
             raise _Ended("the server closed the connection")

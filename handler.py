@@ -99,20 +99,23 @@ class ClientHandler(socketserver.BaseRequestHandler):
         try:
             self._converse()
         except ProtocolError as error:
-            log.warning("%s from %s: %s", error.code, self._connection.label, error)
+            self._note(logging.WARNING, "%s from %s: %s", error.code, self._connection.label, error)
             self._refuse(Error(error.code, str(error)))
         except _Refused as refused:
             self._refuse(refused.error)
         except OSError as error:
-            log.debug("broken: %s: %s", self._connection.label, error)
+            self._note(logging.DEBUG, "broken: %s: %s", self._connection.label, error)
 
     def finish(self) -> None:
         """Whatever ended the conversation: the roster forgets the session if it has not yet, and all are told."""
         entry = self._roster.remove(self._session, self._end)
         if entry is not None:
-            log.info("%s: %s (%s)", self._end, entry.label, self._connection.label)
+            self._note(logging.INFO, "%s: %s (%s)", self._end, entry.label, self._connection.label)
             self.server.publisher.wake()
         self.server.publisher.release(self._connection)
+
+    def _note(self, level: int, message: str, *facts: object) -> None:
+        self.server.journal.note(log, level, message, *facts)
 
     def _converse(self) -> None:
         decoder = LineDecoder()
@@ -177,12 +180,12 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _answer(self, message: Message) -> bool:
         if isinstance(message, Ping):
-            log.debug("ping from %s", self._connection.label)
+            self._note(logging.DEBUG, "ping from %s", self._connection.label)
             if self._version == 1:
                 self._send(PONG_LINE)
             else:
                 self._send(encode(Pong(message.seq, self._roster.rev)))
-            log.debug("pong to %s", self._connection.label)
+            self._note(logging.DEBUG, "pong to %s", self._connection.label)
         elif isinstance(message, Leave):
             self._end = LEFT
             return False
@@ -214,7 +217,8 @@ class ClientHandler(socketserver.BaseRequestHandler):
         if joined.replaced is not None:
             self.server.replace(joined.replaced)
         entry = joined.entry
-        log.info(
+        self._note(
+            logging.INFO,
             "joined: %s (session %d) from %s, version %d%s%s",
             entry.label,
             self._session,

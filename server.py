@@ -6,6 +6,7 @@
 - ``client-N``: one for each connection. It alone reads that socket and it answers its pings;
 - ``sweeper``: sleeps until a lease is due, removes those who went silent, and sleeps again;
 - ``publisher``: sends what changed in the roster to everyone (see ``publisher.py``);
+- ``journal``: writes the handlers' log lines (see ``journal.py``);
 - the main thread waits for SIGINT or SIGTERM and then stops the others, in the order that `RollcallServer.stop` says.
 
 A handler renews its client's lease in the roster with each valid message. All state that threads share is in
@@ -35,6 +36,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
 from config import ConfigError, ServerConfig, load
 from connection import Connection, trace_line
 from handler import LAST_WORDS, ClientHandler
+from journal import Journal
 from protocol import LOST, Error, encode
 from publisher import Publisher
 from roster import Roster, Sweep
@@ -65,7 +67,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
     """
 
     # socketserver's own defaults lose half a class at the bell: 5 connections may wait to be accepted there.
-    request_queue_size = 1024
+    request_queue_size = 4096
     # After a crash the port is free again at once. On Windows the same option lets two servers share a port.
     allow_reuse_address = os.name != "nt"
     daemon_threads = True
@@ -101,6 +103,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self._complained_at = -math.inf
         super().__init__((config.host, config.port if port is None else port), ClientHandler)
         self.publisher = Publisher(self.roster, self.epoch, clock)
+        self.journal = Journal()
         self.sweeper = Sweeper(self.roster, self._on_sweep, clock)
         self._accept_thread = threading.Thread(target=self.serve_forever, name="accept", daemon=True)
         # Guards _handlers; notified when one ends.
@@ -121,6 +124,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
 
     def start(self) -> None:
         """Start the threads; the server accepts from now on."""
+        self.journal.start()
         self.publisher.start()
         self.sweeper.start()
         self._accept_thread.start()
@@ -146,6 +150,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             connection.hang_up()
         for _, thread in remaining:
             thread.join()
+        self.journal.stop()
 
     def server_close(self) -> None:
         """Close the listening socket, the refused connections and the reserve descriptor."""
@@ -363,6 +368,25 @@ def _raise_descriptor_limit() -> None:
             log.info("descriptor limit stays at %d", soft)  # macOS refuses "unlimited"
 
 
+def _run_on_one_cpu() -> None:
+    """Keep this process on one processor, in long time slices, where the platform can (Linux).
+
+    Only one Python thread runs at a time anyway. On several processors the others that wake find the interpreter's
+    lock taken, and the handlers queue up behind it; on one, each runs undisturbed until it waits again, and the lock is
+    free.
+    Measured with 1,000 clients on two processors: about twice the heartbeats, and no fewer with both processors busy.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    try:
+        allowed = sorted(os.sched_getaffinity(0))
+        cpu = allowed[os.getpid() % len(allowed)]  # two servers on one machine rarely choose the same
+        os.sched_setaffinity(0, {cpu})
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except OSError as error:
+        log.info("one_cpu: not permitted here (%s)", error.strerror)
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the server until SIGINT or SIGTERM. Returns the exit code: 0, 1 (cannot listen), 2 (configuration)."""
     try:
@@ -381,6 +405,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if arguments.check_config:
         return 0
     _raise_descriptor_limit()
+    if config.one_cpu:
+        _run_on_one_cpu()
     try:
         server = listen(config, _print_trace if arguments.trace else None, not arguments.verbose)
     except OSError as error:
