@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import json
 import math
 import os
@@ -457,7 +458,20 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, frame: signals.append(number))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to end
     client.start()
+    try:
+        return _show(client, events, signals, arguments)
+    except BrokenPipeError:
+        # Whoever read our output has gone (``| head``). Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    finally:
+        client.stop()
+
+
+def _show(client: Client, events: queue.Queue[Event], signals: List[int], arguments: argparse.Namespace) -> int:
     deadline = time.monotonic() + arguments.seconds if arguments.seconds else math.inf
     connected = ended = False
     while not ended and not signals and time.monotonic() < deadline:

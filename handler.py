@@ -46,6 +46,9 @@ log = logging.getLogger("rollcall.handler")
 RETRY_WHEN_RATE_LIMITED = 10.0
 """Seconds, sent as ``retry_after``."""
 
+LEAST_BURST = 10
+"""Messages that a client may send at once however low the rate: it must be able to register, beat and leave."""
+
 LAST_WORDS = 1.0
 """Seconds that a refused peer has to read why, before its socket is closed."""
 
@@ -92,7 +95,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
         self._version = 0  # until it has registered
         self._end = LOST
         rate = server.config.message_rate
-        self._allowance = Allowance(rate, 2 * rate)
+        self._allowance = Allowance(rate, max(LEAST_BURST, 2 * rate))
 
     def handle(self) -> None:
         """Serve until the client leaves, breaks a rule or is gone."""
@@ -102,6 +105,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
             self._note(logging.WARNING, "%s from %s: %s", error.code, self._connection.label, error)
             self._refuse(Error(error.code, str(error)))
         except _Refused as refused:
+            self._note(logging.INFO, "%s: %s", refused.error.code, self._connection.label)
             self._refuse(refused.error)
         except OSError as error:
             self._note(logging.DEBUG, "broken: %s: %s", self._connection.label, error)
@@ -264,7 +268,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
 
 class _Refused(Exception):
-    """The conversation ends with this error, which is nobody's fault that a log should warn of twice."""
+    """The conversation ends with this error, which is no broken message."""
 
     def __init__(self, error: Error) -> None:
         super().__init__(error.code)

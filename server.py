@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import math
 import os
@@ -399,6 +400,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"server.py: --log-file {error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
         return 2
     config = arguments.config
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for --trace: not every terminal can show every name
     if not config.file_found:
         log.warning("no settings file %s: using the defaults", config.file)
     print("Settings:", *config.describe(), sep="\n  ", flush=True)

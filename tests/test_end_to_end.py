@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any, Dict, List, Set
 
 import pytest
 
-from helpers import ROOT, Program, RawClient, ServerProgram, wait_until
+from helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, wait_until
 
 SHORT: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 1.0}
 CLIENT = ROOT / "client.py"
@@ -299,6 +300,26 @@ def test_a_client_that_is_refused_ends_with_1(tmp_path: Path) -> None:
             events = [json.loads(line) for line in second.stdout_lines]
             assert [event["event"] for event in events] == ["connecting", "disconnected", "stopped"]
             assert events[1]["code"] == "server_full"
+
+
+def test_a_terminal_that_cannot_show_a_name_ends_nothing(tmp_path: Path) -> None:
+    narrow = {"PYTHONIOENCODING": "ascii"}
+    with ServerProgram(tmp_path, **SHORT) as server:
+        with Program(CLIENT, server.address, "--name", "Zoë", env=narrow) as zoe:
+            zoe.wait_for_line(r"1 here: Zo\\xeb")
+            assert zoe.stop() == 0
+            assert "Traceback" not in zoe.text
+
+
+@posix
+def test_output_that_nobody_reads_any_more_is_no_error(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path, **SHORT) as server:
+        command = f'"{sys.executable}" -u "{CLIENT}" {server.address} --name Ann | head -n 2'
+        done = subprocess.run(
+            ["sh", "-c", command], capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False
+        )
+        assert (len(done.stdout.splitlines()), done.stderr) == (2, "")
+        server.wait_for_line("left: Ann")
 
 
 def test_a_client_leaves_after_its_time(tmp_path: Path) -> None:

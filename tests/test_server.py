@@ -257,6 +257,17 @@ def test_too_many_messages_are_rate_limited() -> None:
         assert error["code"] == "rate_limited" and error["retry_after"] > 0
 
 
+def test_a_very_low_rate_still_lets_a_client_in() -> None:
+    with running_server(message_rate=0.01) as (_, port), RawClient(port) as client:
+        client.register("Ann")
+        client.until_type("client_list")
+        for _ in range(9):
+            client.send(b'{"type":"ping"}\n')
+            assert client.line()["type"] == "pong"
+        client.send(b'{"type":"ping"}\n')
+        assert client.line()["code"] == "rate_limited"
+
+
 def test_no_limit_is_no_limit() -> None:
     with running_server(message_rate=0) as (_, port), RawClient(port) as client:
         client.register("Ann")
