@@ -49,6 +49,9 @@ SPARE_CONNECTIONS = 32
 """Connections beyond ``max_clients`` that get a thread all the same: members that return while their older
 connection still holds the seat, and clients that are told ``server_full`` in the version they speak."""
 
+OWN_DESCRIPTORS = 16
+"""Descriptors that the server needs for itself: the listening socket, the selectors, the log."""
+
 RETRY_WHEN_FULL = 5.0
 """Seconds, sent as ``retry_after``."""
 
@@ -355,8 +358,9 @@ def _print_trace(direction: str, connection: Connection, data: bytes) -> None:
     print(trace_line(direction, connection, data), flush=True)
 
 
-def _raise_descriptor_limit() -> None:
-    """Each client is a descriptor, and the soft limit is often 1,024: take what the system allows."""
+def _raise_descriptor_limit(max_clients: int) -> None:
+    """Each client is a descriptor, and the soft limit is often 1,024: take what the system allows, and say so if that
+    is too little. The server then refuses in words whom it cannot hold."""
     try:
         import resource
     except ImportError:
@@ -366,7 +370,11 @@ def _raise_descriptor_limit() -> None:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         except (OSError, ValueError):
-            log.info("descriptor limit stays at %d", soft)  # macOS refuses "unlimited"
+            hard = soft  # macOS refuses "unlimited"
+    needed = max_clients + SPARE_CONNECTIONS + OWN_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        message = "max_clients = %d needs %d descriptors; the system allows %d (ulimit -n)"
+        log.warning(message, max_clients, needed, hard)
 
 
 def _run_on_one_cpu() -> None:
@@ -407,7 +415,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     print("Settings:", *config.describe(), sep="\n  ", flush=True)
     if arguments.check_config:
         return 0
-    _raise_descriptor_limit()
+    _raise_descriptor_limit(config.max_clients)
     if config.one_cpu:
         _run_on_one_cpu()
     try:

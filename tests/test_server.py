@@ -367,6 +367,7 @@ def test_running_out_of_descriptors_is_survived_in_words(tmp_path: Path) -> None
             refused += answer["type"] == "error"
             assert answer["type"] == "welcome" or answer["code"] == "server_full"
             assert len(crowd) < 60
+        program.wait_for_line(r"max_clients = 500 needs 548 descriptors; the system allows 40")
         program.wait_for_line("out of descriptors")
         first.send({"type": "ping", "seq": 7})
         first.until(lambda message: message == {"type": "pong", "seq": 7, "rev": message.get("rev")})
