@@ -46,7 +46,7 @@ class Connection:
     """A connected socket, shared by one reader and several writers.
 
     ``label`` names it in logs and traces. ``trace``, if given, is called with ``">"``, the connection and the
-    bytes of everything that is sent, in the sender's thread and outside the lock.
+    bytes of everything that is about to be sent, in the sender's thread and outside the lock.
     """
 
     __slots__ = (
@@ -103,6 +103,8 @@ class Connection:
 
     def send(self, data: bytes) -> int:
         """Send without ever waiting. Returns `SENT`, `BACKLOGGED` (somebody must call `flush`) or `FAILED`."""
+        if self._trace is not None and not self._broken:
+            self._trace(">", self, data)  # before it goes out: afterwards the answer may be traced first
         with self._lock:
             if self._broken:
                 return FAILED
@@ -124,8 +126,6 @@ class Connection:
                 result = BACKLOGGED
         if result == FAILED:
             self.hang_up()
-        elif self._trace is not None:
-            self._trace(">", self, data)
         return result
 
     def flush(self) -> int:

@@ -303,6 +303,7 @@ def test_stopping_is_not_held_up_by_a_client_that_does_not_read(caplog: pytest.L
         server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # accepted sockets inherit it
         stuck = stack.enter_context(RawClient(port, buffer=4096))
         stuck.register("Stuck")
+        stuck.until_type("client_list")
         crowd = [stack.enter_context(RawClient(port)) for _ in range(100)]
         for client in crowd:
             client.register("x" * 64, roster=False)
