@@ -50,8 +50,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_lock", "_moved_at", "_receive_size",
-        "_socket", "_trace", "label", "session_id",
+        "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_finished", "_lock", "_moved_at",
+        "_receive_size", "_socket", "_trace", "label", "session_id",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +75,7 @@ class Connection:
         self._backlog_bytes = 0
         self._moved_at = 0.0
         self._broken = False
+        self._finished = False
         self._closed = False
 
     def prepare(self) -> None:
@@ -101,13 +102,17 @@ class Connection:
         """
         return self._socket.recv(self._receive_size)
 
-    def send(self, data: bytes) -> int:
-        """Send without ever waiting. Returns `SENT`, `BACKLOGGED` (somebody must call `flush`) or `FAILED`."""
+    def send(self, data: bytes, last: bool = False) -> int:
+        """Send without ever waiting. Returns `SENT`, `BACKLOGGED` (somebody must call `flush`) or `FAILED`.
+
+        After the ``last`` message, why the connection ends, nothing else goes out, whoever tries.
+        """
         if self._trace is not None and not self._broken:
             self._trace(">", self, data)  # before it goes out: afterwards the answer may be traced first
         with self._lock:
-            if self._broken:
+            if self._broken or self._finished:
                 return FAILED
+            self._finished = last
             if self._backlog is None:
                 taken = self._send_some_locked(data)
                 if taken < 0:

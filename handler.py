@@ -262,7 +262,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
     def _refuse(self, error: Error) -> None:
         self._roster.remove(self._session, LOST)
         self.server.publisher.wake()
-        self._connection.send(encode(error))
+        self._connection.send(encode(error), last=True)
         self._connection.finish_sending()
         self._connection.drain(LAST_WORDS)
 

@@ -142,7 +142,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self.server_close()
         goodbye = encode(Error("server_shutdown", "the server is stopping"))
         for connection, _ in self._current_handlers():
-            connection.send(goodbye)
+            connection.send(goodbye, last=True)
         self.publisher.stop()
         self.sweeper.stop()
         for connection, _ in self._current_handlers():
@@ -302,7 +302,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         with self._handlers_changed:
             handler = self._handlers.get(session_id)
         if handler is not None:
-            handler[0].send(encode(error))
+            handler[0].send(encode(error), last=True)
             handler[0].hang_up()
 
 

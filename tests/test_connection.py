@@ -100,6 +100,15 @@ def test_the_backlog_is_bounded_and_too_much_ends_the_connection() -> None:
         assert connection.receive() == b""
 
 
+def test_after_the_last_message_nothing_else_goes_out() -> None:
+    with pair(FakeClock()) as (connection, far):
+        assert connection.send(b"why it ends\n", last=True) == SENT
+        assert connection.send(b"a late push\n") == FAILED
+        connection.finish_sending()
+        with far.makefile("rb") as stream:
+            assert stream.read() == b"why it ends\n"
+
+
 def test_two_writers_never_mix_their_lines() -> None:
     with pair(FakeClock()) as (connection, far):
         lines = {name: b"%s" % name * 3000 + b"\n" for name in (b"a", b"b")}
