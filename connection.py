@@ -107,7 +107,7 @@ class Connection:
 
         After the ``last`` message, why the connection ends, nothing else goes out, whoever tries.
         """
-        if self._trace is not None and not self._broken:
+        if self._trace is not None and not (self._broken or self._finished):
             self._trace(">", self, data)  # before it goes out: afterwards the answer may be traced first
         with self._lock:
             if self._broken or self._finished:

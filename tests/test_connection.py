@@ -178,6 +178,9 @@ def test_a_trace_gets_what_was_sent_and_shows_it_escaped() -> None:
     with pair(FakeClock(), trace) as (connection, _):
         connection.send(b'{"type":"pong"}\n')
         assert trace == [(">", b'{"type":"pong"}\n')]
+        connection.send(b"why it ends\n", last=True)
+        connection.send(b"a late push\n")
+        assert trace[1:] == [(">", b"why it ends\n")], "what does not go out is not traced"
         assert trace_line("<", connection, b"\x1b[2J\xff\r\n") == "< client-1 \\x1b[2J\\xff"
 
 
