@@ -22,10 +22,10 @@ from typing import Callable, Deque, Optional
 
 from protocol import printable
 
-RECEIVE_SIZE = 448
-"""Bytes asked of the kernel at once. Python allocates them before the wait, one buffer for each idle client; up to 512
-bytes with the object's head come from its own allocator. With 2,048 each idle thread kept 16 KiB more (measured with
-Python 3.11 on Linux): the C library caches freed blocks for each thread. A heartbeat has 16 to 40 bytes."""
+RECEIVE_SIZE = 208
+"""Bytes asked of the kernel at once; a heartbeat has 16 to 40. Python allocates them before the wait, one buffer for
+each idle client: 256 bytes with the object's head. Beyond 512 they would not come from Python's own allocator, and each
+idle thread would keep 16 KiB more (measured with Python 3.11 on Linux): the C library caches freed blocks by thread."""
 
 BULK_SIZE = 65536
 """The same for a client, which reads whole rosters and is alone in its process."""

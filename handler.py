@@ -52,32 +52,31 @@ LEAST_BURST = 10
 LAST_WORDS = 1.0
 """Seconds that a refused peer has to read why, before its socket is closed."""
 
+OVERSPENT = -1.0
+"""What `Allowance.spend` says of a message too many."""
+
 _SEQ_HEAD = b'{"type":"ping","seq":'
 _SEQ_MAX = len(_SEQ_HEAD) + 15 + len(b"}\n")
 
 
 class Allowance:
-    """How many messages one client may send: ``rate`` a second, ``burst`` at once (GCRA, ITU-T I.371, annex A).
+    """How many messages a client may send: ``rate`` a second, ``burst`` at once (GCRA, ITU-T I.371, annex A).
 
-    One number instead of a bucket and a time: the moment at which the client would be back at nothing.
-    Belongs to one handler thread.
+    Immutable, one for all clients; rate 0 is no limit. Of each client only one number is kept, instead of a bucket and
+    a time: the moment at which it would be back at nothing.
     """
 
-    __slots__ = ("_cost", "_tolerance", "_used_until")
+    __slots__ = ("_cost", "_tolerance")
 
     def __init__(self, rate: float, burst: float) -> None:
         self._cost = 1.0 / rate if rate else 0.0
         self._tolerance = self._cost * burst
-        self._used_until = 0.0
 
-    def spend(self, now: float) -> bool:
-        """One message at monotonic time ``now``: False if it is one too many."""
-        used = self._used_until
-        used = (used if used > now else now) + self._cost
-        if used - now > self._tolerance:
-            return False
-        self._used_until = used
-        return True
+    def spend(self, used_until: float, now: float) -> float:
+        """One message at monotonic time ``now`` by a client that was at ``used_until`` (0 at first): where it is then,
+        or `OVERSPENT` if the message is one too many."""
+        used_until = (used_until if used_until > now else now) + self._cost
+        return OVERSPENT if used_until - now > self._tolerance else used_until
 
 
 class ClientHandler(socketserver.BaseRequestHandler):
@@ -85,17 +84,16 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     server: RollcallServer
     request: Connection
+    client_address: str  # no port: see RollcallServer.get_request
 
     def setup(self) -> None:
         server = self.server
         self._connection = self.request
         self._session = self._connection.session_id
         self._roster = server.roster
-        self._observed_ip = _plain_ip(self.client_address[0])
         self._version = 0  # until it has registered
         self._end = LOST
-        rate = server.config.message_rate
-        self._allowance = Allowance(rate, max(LEAST_BURST, 2 * rate))
+        self._used_until = 0.0
 
     def handle(self) -> None:
         """Serve until the client leaves, breaks a rule or is gone."""
@@ -123,10 +121,9 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _converse(self) -> None:
         decoder = LineDecoder()
-        receive, renew, spend = self._connection.receive, self._roster.renew, self._allowance.spend
-        clock, fast = self.server.clock, self.server.quiet
+        connection, roster, clock, fast = self._connection, self._roster, self.server.clock, self.server.quiet
         while True:
-            data = receive()
+            data = connection.receive()
             if not data:
                 if self._version == 1:
                     self._end = LEFT  # version 1 has no other goodbye
@@ -135,9 +132,8 @@ class ClientHandler(socketserver.BaseRequestHandler):
                 pong = self._pong_to(data)
                 if pong is not None:
                     now = clock()
-                    if not spend(now):
-                        raise _rate_limited(self.server.config.message_rate)
-                    renewed = renew(self._session, now)
+                    self._spend(now)
+                    renewed = roster.renew(self._session, now)
                     if renewed:
                         self._renewal_changed(renewed)
                     self._send(pong)
@@ -165,8 +161,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
         if self.server.trace is not None:
             self.server.trace("<", self._connection, line)
         now = self.server.clock()
-        if not self._allowance.spend(now):
-            raise _rate_limited(self.server.config.message_rate)
+        self._spend(now)
         message = decode(line)
         if not self._version:
             if not isinstance(message, Register):
@@ -176,6 +171,12 @@ class ClientHandler(socketserver.BaseRequestHandler):
         if renewed:
             self._renewal_changed(renewed)
         return renewed != GONE and self._answer(message)
+
+    def _spend(self, now: float) -> None:
+        used_until = self.server.allowance.spend(self._used_until, now)
+        if used_until == OVERSPENT:
+            raise _rate_limited(self.server.config.message_rate)
+        self._used_until = used_until
 
     def _renewal_changed(self, renewed: int) -> None:
         if renewed == RETURNED:
@@ -209,7 +210,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
                 message.name,
                 message.client_ip,
                 message.client_port,
-                self._observed_ip,
+                self.client_address,
                 message.resume_token,
             )
         except RosterFull:
@@ -226,7 +227,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
             "joined: %s (session %d) from %s, version %d%s%s",
             entry.label,
             self._session,
-            self._observed_ip,
+            self.client_address,
             message.protocol,
             ", resumed" if joined.resume_token == message.resume_token else "",
             f", device {message.device_id}" if message.device_id else "",
@@ -278,8 +279,3 @@ class _Refused(Exception):
 def _rate_limited(rate: float) -> _Refused:
     message = f"more than {rate:g} messages a second; an honest client sends one in each heartbeat interval"
     return _Refused(Error("rate_limited", message, RETRY_WHEN_RATE_LIMITED))
-
-
-def _plain_ip(address: str) -> str:
-    """The address as people write it: an IPv4 address that came through an IPv6 socket loses its ``::ffff:``."""
-    return address[7:] if address.startswith("::ffff:") else address

@@ -34,6 +34,11 @@ PUSH_INTERVAL = 0.05
 PUSH_SHARE = 2.0
 """A push that took longer than half the interval stretches it by this factor: heartbeats get at least half the time."""
 
+SENDS_PER_BREATH = 64
+BREATH = 0.0001
+"""After so many sends the publisher rests for so many seconds. A push to thousands takes a while, and sending does not
+let others run: whoever sends gets the interpreter's lock back before they wake. So heartbeats wait for 64 sends only."""
+
 SLOW_AFTER = 10.0
 """Seconds without a byte taken after which a connection is dropped (``slow_consumer``)."""
 
@@ -113,6 +118,9 @@ class Publisher:
         # Appending and popping are atomic; the bell is rung after the append and cleared before the pops.
         self._inbox: Deque[_Order] = deque()
         self._bell_rung = False
+        # True while a push is only waiting for its time: a change of the roster need not ring then. A class that joins
+        # would wake the thread for each of them otherwise.
+        self._push_waits = False
         self._bell, self._bell_in = socket.socketpair()
         self._bell.setblocking(False)
         self._bell_in.setblocking(False)
@@ -122,7 +130,6 @@ class Publisher:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._bell, selectors.EVENT_READ)
         self._seen: Dict[str, Dict[Connection, int]] = {VERSION_1: {}, VERSION_2: {}, PACKED: {}}
-        self._form: Dict[Connection, str] = {}
         self._watched: Dict[Connection, None] = {}
         self._behind = False
         self._pushed_rev = 0
@@ -135,7 +142,7 @@ class Publisher:
     def stop(self) -> None:
         """Stop and join the thread; connections released from now on are closed by the caller's thread."""
         self._stopping = True
-        self.wake()
+        self._ring()
         if self._thread.is_alive():
             self._thread.join()
         self._ended = True
@@ -147,7 +154,11 @@ class Publisher:
         self._bell_in.close()
 
     def wake(self) -> None:
-        """The roster has changed, or there is something in the inbox."""
+        """The roster has changed."""
+        if not self._push_waits:
+            self._ring()
+
+    def _ring(self) -> None:
         if self._bell_rung:
             return
         self._bell_rung = True
@@ -158,7 +169,8 @@ class Publisher:
 
     def add(self, connection: Connection, form: str) -> None:
         """From now on keep this connection up to date, beginning with a snapshot."""
-        self._order(_Order("add", connection, form))
+        self._inbox.append(_Order("add", connection, form))
+        self.wake()
 
     def resync(self, connection: Connection) -> None:
         """The client saw a gap: its next roster message is a snapshot."""
@@ -176,7 +188,7 @@ class Publisher:
 
     def _order(self, order: _Order) -> None:
         self._inbox.append(order)
-        self.wake()
+        self._ring()
 
     # --- the publisher's thread -----------------------------------------------------------------------------
 
@@ -189,7 +201,10 @@ class Publisher:
                 self._next_push = self._clock() + PUSH_INTERVAL
 
     def _turn(self) -> None:
-        for key, _ in self._selector.select(self._patience()):
+        dirty = self._push_waits = self._dirty()
+        events = self._selector.select(self._patience(dirty))
+        self._push_waits = False  # before the inbox and the roster are read: what comes after this rings
+        for key, _ in events:
             if key.fileobj is self._bell:
                 self._silence_bell()
             else:
@@ -200,10 +215,10 @@ class Publisher:
         if self._dirty() and now >= self._next_push:
             self._push(now)
 
-    def _patience(self) -> Optional[float]:
+    def _patience(self, dirty: bool) -> Optional[float]:
         """Seconds to sleep if nothing happens; None is until something happens."""
         now = self._clock()
-        if self._dirty():
+        if dirty:
             return max(0.0, self._next_push - now)
         if self._watched:
             return max(0.0, SLOW_AFTER - max(connection.stalled_for(now) for connection in self._watched))
@@ -227,12 +242,12 @@ class Publisher:
                 return
             connection = order.connection
             if order.what == "add" and order.form is not None:
-                self._form[connection] = order.form
                 self._seen[order.form][connection] = NEVER
                 self._behind = True
-            elif order.what == "resync" and connection in self._form:
-                self._seen[self._form[connection]][connection] = NEVER
-                self._behind = True
+            elif order.what == "resync":
+                for peers in self._peers_with(connection):
+                    peers[connection] = NEVER
+                    self._behind = True
             elif order.what == "finish":
                 self._watch(connection)
             elif order.what == "release":
@@ -249,7 +264,9 @@ class Publisher:
             # All lines first, then the sends: while it sends the roster moves on, and every revision that the
             # connections are apart is one more line to encode.
             lines = {seen: self._lines.line(form, seen) for seen in {seen for _, seen in behind}}
-            for connection, seen in behind:
+            for number, (connection, seen) in enumerate(behind, 1):
+                if number % SENDS_PER_BREATH == 0:
+                    time.sleep(BREATH)
                 if not connection.backlogged:
                     peers[connection], line = lines[seen]
                     if connection.send(line) == BACKLOGGED:
@@ -272,7 +289,7 @@ class Publisher:
         if result == BACKLOGGED:
             return
         self._unwatch(connection)
-        if result == SENT and connection in self._form:
+        if result == SENT and self._peers_with(connection):
             self._behind = True
 
     def _unwatch(self, connection: Connection) -> None:
@@ -291,6 +308,9 @@ class Publisher:
 
     def _forget(self, connection: Connection) -> None:
         self._unwatch(connection)
-        form = self._form.pop(connection, None)
-        if form is not None:
-            del self._seen[form][connection]
+        for peers in self._peers_with(connection):
+            del peers[connection]
+
+    def _peers_with(self, connection: Connection) -> List[Dict[Connection, int]]:
+        """The one table that holds this connection, or none."""
+        return [peers for peers in self._seen.values() if connection in peers]

@@ -18,11 +18,14 @@ interval for the messages that wait in the sockets. Our own pause is nobody's ab
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import heapq
+import hmac
 import secrets
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 
@@ -99,10 +102,9 @@ class _Session:
 
 @dataclass
 class _Member:
-    __slots__ = ("entry", "session_id", "token")
+    __slots__ = ("entry", "session_id")
     entry: Entry
     session_id: int
-    token: str
 
 
 class Roster:
@@ -121,7 +123,7 @@ class Roster:
         connection_timeout: float = 120.0,
         registration_timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
-        new_token: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+        token_key: Optional[bytes] = None,
     ) -> None:
         self._max_clients = max_clients
         self._interval = heartbeat_interval
@@ -130,7 +132,7 @@ class Roster:
         self._registration_timeout = registration_timeout
         self._pause = min(PAUSE, heartbeat_interval / 2)
         self._clock = clock
-        self._new_token = new_token
+        self._token_key = secrets.token_bytes(32) if token_key is None else token_key
         self._started = clock()
 
         # One lock for everything below: all of it changes together. It is held for a few dict operations only;
@@ -143,9 +145,6 @@ class Roster:
         self._deadlines: List[Tuple[float, int]] = []
         self._seats_taken = 0
         self._next_member = 1
-        # Tokens outlive their members, so that whoever was lost gets the old id back. Bounded: the oldest go first.
-        self._tokens: OrderedDict[str, int] = OrderedDict()
-        self._max_tokens = 4 * max_clients + 1000
         self._rev = 0
         self._list_rev = 0
         # The member that changed at revision _rev - len + 1 + index, with the reason if it went.
@@ -189,12 +188,11 @@ class Roster:
         Returns None if the session is gone (its registration deadline was first). Raises `RosterFull`; the session
         is removed then.
         """
-        token = self._new_token()  # outside the lock: it asks the operating system
+        member_id = None if resume_token is None else self._member_of(resume_token)
         with self._lock:
             session = self._sessions.get(session_id)
             if session is None or session.member_id is not None:
                 return None
-            member_id = self._tokens.get(resume_token) if resume_token else None
             older = self._members.get(member_id) if member_id is not None else None
             if older is not None:
                 self._drop_session_locked(older.session_id)
@@ -204,23 +202,20 @@ class Roster:
             if not session.seated:
                 session.seated = True
                 self._seats_taken += 1
-            if member_id is None or resume_token is None:
+            if member_id is None:
                 member_id = self._next_member
                 self._next_member += 1
-            else:
-                token = resume_token
             now = self._clock()
             since = older.entry.since if older is not None else int(now - self._started)
             entry = Entry(ip, port, member_id, name, observed_ip, since)
             session.member_id = member_id
-            self._members[member_id] = _Member(entry, session_id, token)
-            self._remember_locked(token, member_id)
+            self._members[member_id] = _Member(entry, session_id)
             self._last_seen[session_id] = now
             deadline = now + self._late_after
             if deadline < session.queued_at:
                 self._queue_locked(session, deadline)
             self._change_locked(member_id, None, listed=True)
-        return Joined(entry, token, deadline, older.session_id if older is not None else None)
+        return Joined(entry, self._token_of(member_id), deadline, older.session_id if older is not None else None)
 
     def renew(self, session_id: int, now: float) -> int:
         """A valid message came at monotonic time ``now``: renew the lease.
@@ -304,6 +299,20 @@ class Roster:
             down = [Departure(member_id, reason) for member_id, reason in last.items() if reason is not None]
             return Changes(self._rev, up, down)
 
+    # --- resume tokens: the member's id and a proof that we gave it away, so that none is ever stored -----------
+    # The proof is keyed BLAKE2 (RFC 7693). An HMAC of OpenSSL would keep 3 KiB for each thread that ever made one.
+
+    def _token_of(self, member_id: int) -> str:
+        proof = hashlib.blake2b(b"%d" % member_id, key=self._token_key, digest_size=18).digest()
+        return f"{member_id}." + base64.urlsafe_b64encode(proof).decode()
+
+    def _member_of(self, token: str) -> Optional[int]:
+        digits = token.partition(".")[0]
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+            return None
+        member_id = int(digits)
+        return member_id if hmac.compare_digest(token.encode(), self._token_of(member_id).encode()) else None
+
     # --- the caller holds the lock ----------------------------------------------------------------------------
 
     def _lease_locked(self, session: _Session) -> float:
@@ -351,12 +360,6 @@ class Roster:
         member = self._members[session.member_id]
         member.entry = replace(member.entry, state=state)
         self._change_locked(session.member_id, None, listed=False)
-
-    def _remember_locked(self, token: str, member_id: int) -> None:
-        self._tokens[token] = member_id
-        self._tokens.move_to_end(token)
-        if len(self._tokens) > self._max_tokens:
-            self._tokens.popitem(last=False)
 
     def _change_locked(self, member_id: int, reason: Optional[str], listed: bool) -> None:
         self._rev += 1

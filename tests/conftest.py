@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import os
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Dict, Iterator, List
 
 import pytest
+
+from helpers import wait_until
 
 GRACE = 5.0
 """Seconds that a thread which is ending already has to end."""
@@ -42,7 +45,7 @@ def _children() -> List[str]:
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail any test after which a thread, a socket or a child process is still there."""
-    threads_before = set(threading.enumerate())
+    threads_before, count_before = set(threading.enumerate()), _thread._count()
     sockets_before = set(_sockets().values())
     children_before = set(_children())
     yield
@@ -50,6 +53,8 @@ def nothing_left_behind() -> Iterator[None]:
         thread.join(GRACE)
     left = [thread.name for thread in set(threading.enumerate()) - threads_before if thread.is_alive()]
     assert not left, f"threads left behind: {left}"
+    # Handler threads have no Thread object. A few microseconds after their last act they are gone.
+    wait_until(lambda: _thread._count() <= count_before, "every thread to end", GRACE)
     gc.collect()
     sockets = set(_sockets().values()) - sockets_before
     assert not sockets, f"sockets left behind: {sockets}"

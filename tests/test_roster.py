@@ -19,14 +19,13 @@ class House:
 
     def __init__(self, max_clients: int = 100) -> None:
         self.clock = FakeClock()
-        tokens = count(1)
         self.roster = Roster(
             max_clients=max_clients,
             heartbeat_interval=INTERVAL,
             connection_timeout=TIMEOUT,
             registration_timeout=REGISTRATION,
             clock=self.clock,
-            new_token=lambda: f"token {next(tokens)}",
+            token_key=b"k" * 32,
         )
         self.sessions = count(1)
 
@@ -254,18 +253,31 @@ def test_who_was_lost_gets_the_old_id_back_and_a_new_since() -> None:
     assert again.entry.since == 100
 
 
+def test_a_token_is_the_same_each_time_and_another_for_each_member_and_each_run() -> None:
+    house = House()
+    tokens = [house.join().resume_token for _ in range(100)]
+    assert len(set(tokens)) == 100
+    assert house.join("Ann", tokens[0]).resume_token == tokens[0]
+    other = Roster(token_key=b"x" * 32)
+    other.open(1)
+    joined = other.register(1, "Eve", "h", 1, "h", tokens[7])
+    assert joined is not None and joined.entry.id == 1, "a token of another run is worth nothing"
+    assert joined.resume_token != tokens[0]
+
+
+def forged(token: str) -> List[str]:
+    """What somebody might try who knows one token and the form of all."""
+    digits, _, proof = token.partition(".")
+    others = [f"{int(digits) + 1}.{proof}", f"{digits}.{'A' * len(proof)}", f"\u0661.{proof}", token.swapcase()]
+    spoilt = [f"0{token}", f" {token}", f"+{token}", f"{token}A", token[:-1], f"{digits}.", f".{proof}", digits]
+    return [*others, *spoilt, "", ".", "no such token", "9" * 64]
+
+
 def test_a_strangers_token_is_a_new_member() -> None:
     house = House()
-    house.join("Ann")
-    assert house.join("Eve", "no such token").entry.id == 2
-
-
-def test_the_memory_for_tokens_is_bounded() -> None:
-    house = House(max_clients=1)
-    for _ in range(3000):
-        house.join()
-        house.roster.remove(house.last, "left")
-    assert len(house.roster._tokens) == house.roster._max_tokens < 3000
+    first = house.join("Ann")
+    for number, token in enumerate(forged(first.resume_token), 2):
+        assert house.join("Eve", token).entry.id == number, f"{token!r} was believed"
 
 
 def test_a_session_registers_once() -> None:

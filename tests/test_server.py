@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import socket
 import sys
 import threading
@@ -12,7 +13,7 @@ from typing import Any, Dict, List
 import pytest
 
 from config import ServerConfig
-from handler import Allowance
+from handler import OVERSPENT, Allowance
 from helpers import RawClient, ServerProgram, running_server, wait_until
 from protocol import MAX_CLIENT_LINE, ClientList, Entry, encode
 from server import SPARE_CONNECTIONS, RollcallServer, listen, reachable_addresses
@@ -181,11 +182,11 @@ def test_the_client_beyond_the_limit_is_told_and_comes_in_when_a_seat_is_free() 
 
 def test_a_flood_of_connections_is_not_a_flood_of_threads() -> None:
     with running_server(max_clients=3) as (_, port), ExitStack() as stack:
-        before = threading.active_count()
+        before = _thread._count()
         crowd = [stack.enter_context(RawClient(port)) for _ in range(3 + SPARE_CONNECTIONS + 40)]
         (error,) = crowd[-1].rest()
         assert error["code"] == "server_full"
-        assert threading.active_count() - before <= 3 + SPARE_CONNECTIONS
+        assert _thread._count() - before <= 3 + SPARE_CONNECTIONS
         crowd[0].register("Ann")
         assert crowd[0].line()["type"] == "welcome"
 
@@ -278,12 +279,20 @@ def test_no_limit_is_no_limit() -> None:
 
 
 def test_an_allowance_is_a_burst_and_then_a_rate() -> None:
-    allowance = Allowance(rate=10, burst=20)
-    assert sum(allowance.spend(100.0) for _ in range(50)) == 20
-    assert not allowance.spend(100.05)
-    assert allowance.spend(100.15)
-    assert sum(allowance.spend(200.0) for _ in range(50)) == 20
-    assert all(Allowance(0, 0).spend(1.0) for _ in range(1000))
+    allowance, used = Allowance(rate=10, burst=20), 0.0
+
+    def spend(now: float) -> bool:
+        nonlocal used
+        after = allowance.spend(used, now)
+        if after != OVERSPENT:
+            used = after
+        return after != OVERSPENT
+
+    assert sum(spend(100.0) for _ in range(50)) == 20
+    assert not spend(100.05)
+    assert spend(100.15)
+    assert sum(spend(200.0) for _ in range(50)) == 20
+    assert all(Allowance(0, 0).spend(0.0, 1.0) != OVERSPENT for _ in range(1000))
 
 
 def test_stopping_tells_everyone_and_ends_every_thread() -> None:
@@ -307,7 +316,7 @@ def test_stopping_is_not_held_up_by_a_client_that_does_not_read(caplog: pytest.L
         crowd = [stack.enter_context(RawClient(port)) for _ in range(100)]
         for client in crowd:
             client.register("x" * 64, roster=False)
-        connection = server._current_handlers()[0][0]
+        connection = server._current_handlers()[0]
 
         def ask_again() -> bool:
             stuck.send(b'{"type":"resync"}\n' * 20)
@@ -389,14 +398,11 @@ def test_a_thread_that_cannot_start_is_a_refusal(monkeypatch: pytest.MonkeyPatch
     with running_server() as (server, port), RawClient(port) as first:
         first.register("Ann")
         first.until_type("client_list")
-        start = threading.Thread.start
 
-        def fail(thread: threading.Thread) -> None:
-            if thread.name.startswith("client-"):
-                raise RuntimeError("can't start new thread")
-            start(thread)
+        def fail(*unused: object) -> int:
+            raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(threading.Thread, "start", fail)
+        monkeypatch.setattr(_thread, "start_new_thread", fail)
         with RawClient(port) as second:
             (error,) = second.rest()
             assert error["code"] == "server_full"
