@@ -1,10 +1,11 @@
 /* The load generator: one process, one thread, epoll.
  *
- * usage: generator PORT CLIENTS IN_FLIGHT SECONDS REGISTER
+ * usage: generator PORT CLIENTS IN_FLIGHT SECONDS HELLO PING
  *
- * Connects CLIENTS clients to 127.0.0.1:PORT, sends each one's REGISTER line (with %d replaced by its number), waits for a
- * first line from each, and then keeps IN_FLIGHT pings under way for SECONDS: whenever one is answered, the next client
- * in turn pings. Prints one JSON object. Its own processor time is in it, so that one sees whether it was the bottleneck.
+ * Connects CLIENTS clients to 127.0.0.1:PORT, sends each one's HELLO (with %d replaced by its number), waits for a
+ * first answer to each, and then keeps IN_FLIGHT times PING under way for SECONDS: whenever one is answered, the next
+ * client in turn pings. HELLO and PING are text, or bytes in hexadecimal after "hex:". Prints one JSON object.
+ * Its own processor time is in it, so that one sees whether it was the bottleneck.
  * Between joining and pinging it prints "joined" and waits for a line on its standard input, so that the caller can
  * measure the server at rest.
  */
@@ -40,9 +41,17 @@ static double processor_time(void) {
     return used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
 }
 
+/* The bytes that an argument stands for, in buffer; how many. */
+static int bytes_of(const char *text, int number, char *buffer, size_t size) {
+    if (strncmp(text, "hex:", 4)) return snprintf(buffer, size, text, number);
+    size_t length = 0;
+    for (text += 4; length < size && sscanf(text, "%2hhx", (unsigned char *)&buffer[length]) == 1; text += 2) length++;
+    return length;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 6) {
-        fprintf(stderr, "usage: generator PORT CLIENTS IN_FLIGHT SECONDS REGISTER\n");
+    if (argc != 7) {
+        fprintf(stderr, "usage: generator PORT CLIENTS IN_FLIGHT SECONDS HELLO PING\n");
         return 2;
     }
     int port = atoi(argv[1]), clients = atoi(argv[2]), in_flight = atoi(argv[3]);
@@ -60,7 +69,7 @@ int main(int argc, char **argv) {
         if ((sockets[i] = socket(AF_INET, SOCK_STREAM, 0)) < 0) fail("socket");
         setsockopt(sockets[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (connect(sockets[i], (struct sockaddr *)&to, sizeof to)) fail("connect");
-        int length = snprintf(buffer, sizeof buffer, argv[5], i);
+        int length = bytes_of(argv[5], i, buffer, sizeof buffer);
         if (send(sockets[i], buffer, length, 0) != length) fail("send");
     }
     for (int i = 0; i < clients; i++) {
@@ -75,13 +84,14 @@ int main(int argc, char **argv) {
     for (int i = 0; i < clients; i++) /* what came meanwhile, such as the rest of a list, is no pong */
         while (recv(sockets[i], buffer, sizeof buffer, MSG_DONTWAIT) > 0) continue;
 
-    const char ping[] = "{\"type\":\"ping\"}\n";
+    static char ping[256];
+    int ping_length = bytes_of(argv[6], 0, ping, sizeof ping);
     long done = 0;
     int next = 0;
     double start = now(), end = start + seconds, cpu = processor_time();
     for (int i = 0; i < in_flight && i < clients; i++, next++) {
         sent[i] = now();
-        send(sockets[i], ping, sizeof ping - 1, 0);
+        send(sockets[i], ping, ping_length, 0);
     }
     struct epoll_event events[256];
     while (now() < end) {
@@ -98,7 +108,7 @@ int main(int argc, char **argv) {
             for (int tries = 0; tries < clients && sent[next % clients] != 0; tries++) next++;
             int chosen = next++ % clients;
             sent[chosen] = now();
-            send(sockets[chosen], ping, sizeof ping - 1, 0);
+            send(sockets[chosen], ping, ping_length, 0);
         }
     }
     double elapsed = now() - start;

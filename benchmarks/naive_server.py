@@ -1,7 +1,7 @@
-"""The plain form of the same server: `ThreadingTCPServer`, ``readline``, ``json``, and the full list to the newcomer.
+"""The plain form of the same server: `ThreadingTCPServer`, ``readline``, ``json``, a dict of last-seen times, a timer.
 
 What one writes in half an hour with the standard library, with the listen queue put right so that it survives the
-load. It has no leases, no pushes and no bounds; it is here to compare with.
+load. The newcomer gets the full list; nobody is told of changes, nothing is bounded; it is here to compare with.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import json
 import socketserver
 import sys
 import threading
+import time
 from typing import Dict
+
+TIMEOUT = 120.0
 
 
 class Handler(socketserver.StreamRequestHandler):
@@ -20,17 +23,24 @@ class Handler(socketserver.StreamRequestHandler):
             for line in self.rfile:
                 message = json.loads(line)
                 if message["type"] == "ping":
-                    self.wfile.write(b'{"type":"pong"}\n')
+                    with lock:
+                        last_seen[key] = time.monotonic()
+                    self.send({"type": "pong"})
                 elif message["type"] == "register":
                     with lock:
+                        last_seen[key] = time.monotonic()
                         clients[key] = {"ip": message["client_ip"], "port": message["client_port"]}
                         everyone = list(clients.values())
-                    self.wfile.write(json.dumps({"type": "client_list", "clients": everyone}).encode() + b"\n")
+                    self.send({"type": "client_list", "clients": everyone})
         except (OSError, ValueError):
             pass  # gone
         finally:
             with lock:
                 clients.pop(key, None)
+                last_seen.pop(key, None)
+
+    def send(self, message: Dict[str, object]) -> None:
+        self.wfile.write(json.dumps(message).encode() + b"\n")
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -40,10 +50,21 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 4096
 
 
+def sweep() -> None:
+    while True:
+        time.sleep(1.0)
+        oldest = time.monotonic() - TIMEOUT
+        with lock:
+            for key in [key for key, seen in last_seen.items() if seen < oldest]:
+                clients.pop(key, None)
+                last_seen.pop(key, None)
+
+
 clients: Dict[int, Dict[str, object]] = {}
-lock = threading.Lock()  # guards clients
+last_seen: Dict[int, float] = {}
+lock = threading.Lock()  # guards both
 
 if __name__ == "__main__":
+    threading.Thread(target=sweep, daemon=True).start()
     with Server(("127.0.0.1", int(sys.argv[1])), Handler) as server:
-        print(f"Listening on 127.0.0.1:{server.server_address[1]}", flush=True)
         server.serve_forever()

@@ -1,53 +1,37 @@
-"""Measure the server against the plain form of itself.
+"""Measure the server, and others beside it.
 
-``python benchmarks/run.py [--quick] [--only NAME] [--json FILE]``
+``python benchmarks/run.py [--quick] [--only NAME] [--json FILE] [--plots FOLDER]``
 
-Every server is a process of its own, and so is the load generator, a small C program that is compiled on the spot
-(``cc``). The servers take turns, several times over, and what is printed are medians and ratios: single figures of
-a shared machine mean little. ``generator`` is the generator's share of one processor; far below 1.00 it was not the
-bottleneck. Loads are bounded in time and count and go to 127.0.0.1 only.
+Every server is a process of its own, and so are those that put load on it. The servers take turns, several times over,
+and what is printed are medians and ratios: single figures of a shared machine mean little. Each mark that the
+server is held against has its line, with ``met`` or ``MISSED``. Loads are bounded and go to 127.0.0.1 only.
 
-The servers: ``rollcall`` as it comes (message_rate so high that the check stays on the path but never bites),
-``two cpus``, the same with ``one_cpu = false``, and ``naive``, see ``naive_server.py``.
+Heartbeats are driven by a small C program that is compiled on the spot (``cc``); without a compiler that part is left
+out. ``generator`` is its share of one processor: far below 1.00 it was not the bottleneck.
+
+The servers: ``rollcall`` as it comes; ``two cpus``, the same with ``one_cpu = false``; ``naive``, the plain form of it
+(``naive_server.py``); the library ``websockets`` with threads and with asyncio (in an environment of their own);
+``mosquitto`` with its PINGREQ, where it is installed; and ``C threads``, a thread for each client without Python.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-REGISTER_1 = '{"type":"register","client_ip":"127.0.0.1","client_port":%d}\n'
-REGISTER_2 = (
-    '{"type":"register","client_ip":"127.0.0.1","client_port":5000,"protocol":2,"name":"c%d","roster":false}\n'
-)
-SERVERS = ("rollcall", "two cpus", "naive")
-REST = 3.0
-"""Seconds after the joins before the memory is read: late work of the joins is done by then."""
+from plots import draw_plots
+from scenarios import STUCK, Failed, Sample, expiry, joins, pings, slow_peers, stay
+from servers import NAIVE, ROLLCALL, SERVERS, WS_ASYNCIO, WS_THREADS, Server, compiler
 
-Sample = Dict[str, float]
-
-
-@dataclass(frozen=True)
-class Load:
-    """One kind of load; ``in_flight`` pings are under way at any time."""
-
-    clients: int
-    in_flight: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.clients} clients, {self.in_flight} in flight"
+COUNTS = (100, 1000, 5000, 10000)
+Samples = Dict[str, Dict[str, List[Sample]]]
+"""Scenario, then server, then its runs."""
 
 
 @dataclass(frozen=True)
@@ -68,61 +52,112 @@ class Bar:
         return f"{'met   ' if self.is_met else 'MISSED'}  {self.what}: {self.value:.2f} ({mark})"
 
 
-def build_generator(folder: Path) -> Path:
-    """The compiled load generator. Raises SystemExit with a sentence where there is no compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        raise SystemExit("benchmarks need a C compiler for the load generator (Debian: apt install gcc libc6-dev)")
-    program = folder / "generator"
-    subprocess.run([compiler, "-O2", "-o", str(program), str(HERE / "generator.c")], check=True)
-    return program
+@dataclass(frozen=True)
+class Scenario:
+    """Something to measure: how often (0: as often as the rest), with which servers, and what is expected of it."""
+
+    name: str
+    run: Callable[[Server, Path], Sample]
+    bars: Callable[[Dict[str, Sample]], List[Bar]]
+    servers: Tuple[Server, ...] = (ROLLCALL,)
+    rounds: int = 0
 
 
-def command_of(server: str, folder: Path) -> List[str]:
-    """How to start that server on a free port."""
-    if server == "naive":
-        return [sys.executable, str(HERE / "naive_server.py"), "0"]
-    settings = {"message_rate": 1_000_000, "max_clients": 20_000, "one_cpu": server == "rollcall"}
-    file = folder / f"{server}.toml"
-    file.write_text("[server]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
-    return [sys.executable, str(ROOT / "server.py"), "--config", str(file), "--host", "127.0.0.1", "--port", "0"]
+def name_of(clients: int, in_flight: int) -> str:
+    """What a load of heartbeats is called."""
+    return f"{clients} clients, {in_flight} in flight"
 
 
-def resident_kib(pid: int) -> float:
-    """Resident memory of a process, counted page by page (the counter in ``status`` lags behind)."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    match = re.search(r"^Rss: +(\d+) kB", text, re.MULTILINE)
-    return float(match.group(1)) if match else float("nan")
+def pings_scenario(clients: int, in_flight: int, seconds: float) -> Scenario:
+    """Heartbeats of all servers under one load."""
+    name = name_of(clients, in_flight)
+
+    def bars(medians: Dict[str, Sample]) -> List[Bar]:
+        ours, found = medians[ROLLCALL.name], []
+        for server, least in ((WS_THREADS, 7.0), (WS_ASYNCIO, 3.0), (NAIVE, 3.0)):
+            if server.name in medians and (clients, in_flight) == (1000, 64):
+                ratio = ours["pings_per_second"] / medians[server.name]["pings_per_second"]
+                found.append(Bar(f"heartbeats against {server.name}, {name}", ratio, least=least))
+        if in_flight < clients and clients >= 1000:
+            found.append(Bar(f"KiB for an idle client, {clients} clients", ours["kib_per_client"], most=16.0))
+        if (clients, in_flight) == (1000, 64):
+            naive = medians.get(NAIVE.name)
+            least = 5000.0 if naive is None else min(5000.0, 0.9 * naive["joins_per_second"])
+            found.append(Bar(f"joins a second, {clients} clients", ours["joins_per_second"], least=round(least)))
+        return found
+
+    return Scenario(name, lambda server, folder: pings(server, folder, clients, in_flight, seconds), bars, SERVERS)
 
 
-def measure(server: str, load: Load, seconds: float, generator: Path, folder: Path) -> Sample:
-    """One run of one server under one load."""
-    with (folder / "log").open("w") as log, subprocess.Popen(
-        command_of(server, folder), stdout=subprocess.PIPE, stderr=log, encoding="utf-8"
-    ) as process:
-        assert process.stdout is not None
-        try:
-            announced = (re.search(r"^Listening on .*:(\d+)", line) for line in process.stdout)
-            port = next(match.group(1) for match in announced if match)
-            before = resident_kib(process.pid)
-            register = REGISTER_1 if server == "naive" else REGISTER_2
-            arguments = [str(generator), port, str(load.clients), str(load.in_flight), f"{seconds:g}", register]
-            with subprocess.Popen(
-                arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-            ) as driver:
-                assert driver.stdin is not None and driver.stdout is not None
-                if driver.stdout.readline() != "joined\n":
-                    raise SystemExit(f"{server}: not every client was registered; see {folder / 'log'}")
-                try:
-                    process.wait(REST)
-                    raise SystemExit(f"{server} ended: {(folder / 'log').read_text()}")
-                except subprocess.TimeoutExpired:
-                    pass
-                memory = (resident_kib(process.pid) - before) / load.clients
-                output, _ = driver.communicate("go\n", timeout=seconds + 60)
-            return {**json.loads(output), "kib_per_client": memory}
-        finally:
-            process.terminate()
+def joins_scenario(count: int, packed: bool) -> Scenario:
+    """A class that joins."""
+    name = f"{count} join" + ("" if packed else ", unpacked")
+
+    def bars(medians: Dict[str, Sample]) -> List[Bar]:
+        ours = medians[ROLLCALL.name]
+        if count != 1000 or not packed:
+            return []
+        return [
+            Bar("MB pushed while 1,000 join", ours["mb_pushed"], most=40.0),
+            Bar("seconds from the last of 1,000 joins until all are exact", ours["exact_after_last"], most=0.3),
+            Bar("MB pushed for one late join to 1,000", ours["late_mb"], most=0.15),
+            Bar("99th round trip (ms) of the others while 1,000 join", ours["pong_p99_ms"], most=250.0),
+        ]
+
+    return Scenario(name, lambda server, folder: joins(folder, count, packed), bars)
+
+
+def slow_scenario(members: int, seconds: float) -> Scenario:
+    """Twenty that do not read."""
+
+    def bars(medians: Dict[str, Sample]) -> List[Bar]:
+        ours = medians[ROLLCALL.name]
+        return [
+            Bar(f"99th round trip beside {STUCK} stopped clients against without", ours["p99_ratio"], most=1.5),
+            Bar("KiB for a stopped client", ours["kib_per_stuck"], most=256.0),
+            Bar("stopped clients that were dropped", ours["dropped"], least=STUCK),
+        ]
+
+    return Scenario(f"{STUCK} stopped", lambda server, folder: slow_peers(folder, members, seconds), bars)
+
+
+def expiry_scenario(count: int, silent: int, seconds: float) -> Scenario:
+    """Members fall silent."""
+
+    def bars(medians: Dict[str, Sample]) -> List[Bar]:
+        ours = medians[ROLLCALL.name]
+        return [
+            Bar(f"median ms from deadline to push, {count} clients", ours["median_ms"], most=20.0),
+            Bar(f"99th ms from deadline to push, {count} clients", ours["p99_ms"], most=50.0),
+        ]
+
+    return Scenario("expiry", lambda server, folder: expiry(folder, count, silent, seconds), bars)
+
+
+def stay_scenario(count: int, seconds: float) -> Scenario:
+    """A crowd that stays."""
+
+    def bars(medians: Dict[str, Sample]) -> List[Bar]:
+        ours = medians[ROLLCALL.name]
+        return [
+            Bar(f"lost of {count} clients in {seconds:g} s", ours["lost"], most=0),
+            Bar("threads left over", ours["threads_left"], most=0),
+            Bar("descriptors left over", ours["descriptors_left"], most=0),
+        ]
+
+    return Scenario("stay", lambda server, folder: stay(folder, count, seconds), bars, rounds=1)
+
+
+def scenarios(quick: bool) -> List[Scenario]:
+    """Everything there is."""
+    found: List[Scenario] = []
+    for count in (100, 1000) if quick else COUNTS:
+        found += [pings_scenario(count, in_flight, 2.0 if quick else 4.0) for in_flight in sorted({64, count})]
+    found += [joins_scenario(count, True) for count in ((200, 1000) if quick else (200, 1000, 2000))]
+    if quick:
+        return [*found, slow_scenario(500, 3.0), expiry_scenario(1000, 30, 4.0), stay_scenario(1000, 10.0)]
+    found.append(joins_scenario(200, False))
+    return [*found, slow_scenario(500, 5.0), expiry_scenario(10000, 200, 20.0), stay_scenario(10000, 120.0)]
 
 
 def median_of(runs: List[Sample]) -> Sample:
@@ -130,76 +165,105 @@ def median_of(runs: List[Sample]) -> Sample:
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
-def bars(medians: Dict[Tuple[str, Load], Sample], loads: List[Load]) -> List[Bar]:
-    """The marks for what was measured."""
+def measure(wanted: List[Scenario], rounds: int) -> Samples:
+    """Run everything, the servers in turn. What a server does not manage has no sample."""
+    samples: Samples = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for number in range(rounds):
+            for scenario in wanted:
+                for server in scenario.servers if number < (scenario.rounds or rounds) else ():
+                    print(
+                        f"round {number + 1} of {rounds}: {scenario.name}: {server.name}", file=sys.stderr, flush=True
+                    )
+                    try:
+                        sample = scenario.run(server, folder)
+                    except (Failed, RuntimeError) as error:
+                        print(f"    failed: {error}", file=sys.stderr, flush=True)
+                        continue
+                    samples.setdefault(scenario.name, {}).setdefault(server.name, []).append(sample)
+    return samples
+
+
+def crowd_bars(medians: Dict[str, Dict[str, Sample]]) -> List[Bar]:
+    """With all in flight there must be no collapse: these marks compare two loads."""
     found = []
-    for load in loads:
-        ours, naive = medians["rollcall", load], medians["naive", load]
-        ratio = ours["pings_per_second"] / naive["pings_per_second"]
-        found.append(Bar(f"heartbeats against naive, {load.name}", ratio, least=3.0))
-        if load.in_flight == load.clients:
-            few = medians.get(("rollcall", Load(load.clients, 64)))
-            if few is not None:
-                kept = ours["pings_per_second"] / few["pings_per_second"]
-                found.append(Bar(f"all in flight against 64, {load.clients} clients", kept, least=0.8))
-        else:
-            found.append(Bar(f"KiB for an idle client, {load.clients} clients", ours["kib_per_client"], most=16.0))
-            least = min(5000.0, 0.9 * naive["joins_per_second"])
-            found.append(Bar(f"joins a second, {load.clients} clients", ours["joins_per_second"], least=round(least)))
+    for count in (1000, 10000):
+        few, every = medians.get(name_of(count, 64), {}), medians.get(name_of(count, count), {})
+        if ROLLCALL.name in few and ROLLCALL.name in every:
+            kept = every[ROLLCALL.name]["pings_per_second"] / few[ROLLCALL.name]["pings_per_second"]
+            found.append(Bar(f"heartbeats with all in flight against 64, {count} clients", kept, least=0.8))
     return found
 
 
+def report(medians: Dict[str, Dict[str, Sample]]) -> None:
+    """Print the medians, a table for each scenario."""
+    for name, servers in medians.items():
+        titles = list(next(iter(servers.values())))
+        width = [max(10, len(title) + 2) for title in titles]
+        print(f"\n{name:22}" + "".join(f"{title:>{size}}" for title, size in zip(titles, width)))
+        for server, row in servers.items():
+            print(f"  {server:20}" + "".join(f"{row[title]:>{size}.2f}" for title, size in zip(titles, width)))
+
+
 def main(argv: Optional[List[str]] = None) -> int:
-    """Run the benchmarks; returns 0 if every bar is met, else 1."""
+    """Run the benchmarks; returns 0 if every mark is met, else 1."""
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer clients, shorter, two runs of each instead of five")
-    parser.add_argument("--only", metavar="NAME", help="only loads whose name contains NAME, such as '1000 clients'")
+    parser.add_argument(
+        "--only", metavar="NAME", help="only what has NAME in its name: '1000 clients', 'join', 'expiry'"
+    )
+    parser.add_argument("--servers", metavar="NAMES", help="only these, comma-separated; rollcall is always among them")
+    parser.add_argument("--rounds", metavar="N", type=int, help="how many runs of each (default: 5)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every sample to FILE")
+    parser.add_argument("--plots", metavar="FOLDER", type=Path, help="draw the plots of the documentation there")
     arguments = parser.parse_args(argv)
     if not Path("/proc/self/smaps_rollup").exists():
         raise SystemExit("benchmarks read the memory of processes from /proc and need Linux")
-    counts = (100, 1000) if arguments.quick else (100, 1000, 5000, 10000)
-    loads = [Load(count, in_flight) for count in counts for in_flight in sorted({64, count})]
-    loads = [load for load in loads if arguments.only is None or arguments.only in load.name]
-    if not loads:
-        parser.error(f"--only: no load is called {arguments.only!r}")
-    seconds, rounds = (2.0, 2) if arguments.quick else (5.0, 5)
-    samples: Dict[Tuple[str, Load], List[Sample]] = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        generator = build_generator(folder)
-        for number in range(rounds):
-            for load in loads:
-                for server in SERVERS:
-                    print(f"round {number + 1} of {rounds}: {load.name}: {server}", file=sys.stderr, flush=True)
-                    samples.setdefault((server, load), []).append(measure(server, load, seconds, generator, folder))
-    medians = {key: median_of(runs) for key, runs in samples.items()}
-    report(medians, loads)
-    results = bars(medians, loads)
-    print("\n" + "\n".join(bar.line() for bar in results))
+    everything = scenarios(arguments.quick)
+    wanted = [scenario for scenario in everything if arguments.only is None or arguments.only in scenario.name]
+    if not wanted:
+        names = "; ".join(scenario.name for scenario in everything)
+        parser.error(f"--only: nothing here has {arguments.only!r} in its name; there are: {names}")
+    chosen = None if arguments.servers is None else {ROLLCALL.name, *arguments.servers.split(",")}
+    wanted = [restrict(scenario, chosen) for scenario in wanted]
+    samples = measure(
+        [scenario for scenario in wanted if scenario.servers], arguments.rounds or (2 if arguments.quick else 5)
+    )
+    medians = {name: {server: median_of(runs) for server, runs in by.items()} for name, by in samples.items()}
+    report(medians)
+    bars = [
+        bar
+        for scenario in wanted
+        if ROLLCALL.name in medians.get(scenario.name, {})
+        for bar in scenario.bars(medians[scenario.name])
+    ]
+    bars += crowd_bars(medians)
+    missing = [
+        scenario.name for scenario in wanted if scenario.servers and ROLLCALL.name not in medians.get(scenario.name, {})
+    ]
+    print("\n" + "\n".join([*(bar.line() for bar in bars), *(f"MISSED  {name}: no run succeeded" for name in missing)]))
     if arguments.json is not None:
-        rows: List[Dict[str, Any]] = [
-            {"server": server, "clients": load.clients, "in_flight": load.in_flight, "samples": runs}
-            for (server, load), runs in samples.items()
-        ]
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
-    return 0 if all(bar.is_met for bar in results) else 1
+        document: Dict[str, Any] = {"samples": samples, "medians": medians}
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+    if arguments.plots is not None:
+        draw_plots(medians, arguments.plots)
+    return 0 if not missing and all(bar.is_met for bar in bars) else 1
 
 
-def report(medians: Dict[Tuple[str, Load], Sample], loads: List[Load]) -> None:
-    """Print the table of medians."""
-    titles = ("pings/s", "x naive", "p50 ms", "p99 ms", "joins/s")
-    print(" " * 34 + "".join(f"{title:>9}" for title in titles) + f"{'KiB each':>10}{'generator':>11}")
-    for load in loads:
-        print(load.name)
-        base = medians["naive", load]["pings_per_second"]
-        for server in SERVERS:
-            row = medians[server, load]
-            pings = row["pings_per_second"]
-            print(
-                f"    {server:30}{pings:9.0f}{pings / base:9.2f}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}"
-                f"{row['joins_per_second']:9.0f}{row['kib_per_client']:10.1f}{row['generator_cpu']:11.2f}"
-            )
+def restrict(scenario: Scenario, chosen: Optional[set[str]]) -> Scenario:
+    """The scenario with those of its servers that were asked for and can be had."""
+    kept = []
+    for server in scenario.servers:
+        if chosen is None or server.name in chosen:
+            reason = server.reason_against()
+            if reason is None and len(scenario.servers) > 1 and compiler() is None:
+                reason = "heartbeats need a C compiler for the generator (Debian: apt install gcc libc6-dev)"
+            if reason is None:
+                kept.append(server)
+            else:
+                print(f"left out: {scenario.name}: {server.name}: {reason}", file=sys.stderr)
+    return Scenario(scenario.name, scenario.run, scenario.bars, tuple(kept), scenario.rounds)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,277 @@
+"""What is measured: each function runs one server once and returns its figures.
+
+Memory is KiB, bytes are megabytes of 10**6, times are seconds or, where the name says so, milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Set
+
+from crowd import PING_LINE, Crowd, Member, hello, percentile
+from servers import HERE, ROLLCALL, Running, Server, compiled
+
+Sample = Dict[str, float]
+REST = 2.0
+"""Seconds after the joins before the memory is read: late work of the joins is done by then."""
+
+STUCK = 20
+CHURN = 40
+"""Members that come, and as many that go, each second while others are stuck."""
+
+
+class Failed(Exception):
+    """The server did not manage this; ``str()`` says what happened."""
+
+
+def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: float) -> Sample:
+    """Heartbeats in a closed loop: whenever one is answered, the next client in turn sends one. The load comes from the
+    compiled generator. Raises `Failed`."""
+    with Running(server, folder) as running:
+        before = running.resident_kib()
+        arguments = [compiled("generator", folder), str(running.port), str(clients), str(in_flight), f"{seconds:g}"]
+        arguments += [server.hello, server.ping]
+        with subprocess.Popen(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        ) as driver:
+            assert driver.stdin is not None and driver.stdout is not None
+            try:
+                if driver.stdout.readline() != "joined\n":
+                    raise Failed("not every client was served")
+                time.sleep(REST)
+                memory = (running.resident_kib() - before) / clients
+                cpu = running.cpu_seconds()
+                output, _ = driver.communicate("go\n", timeout=seconds + 60)
+                if not output:
+                    raise Failed("a client was hung up")
+            except subprocess.TimeoutExpired:
+                raise Failed("it stopped answering") from None
+            finally:
+                driver.kill()
+            figures: Sample = json.loads(output)
+            cpu = (running.cpu_seconds() - cpu) / (figures["pings_per_second"] * seconds)
+        return {**figures, "kib_per_client": memory, "cpu_per_100k": cpu * 100_000}
+
+
+@contextmanager
+def _helper(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A `crowd` program of its own that has said "ready"."""
+    command = [sys.executable, str(HERE / "crowd.py"), *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                raise Failed("the helper process could not connect")
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def steady_pings(port: int, clients: int, rate: float, result: Sample) -> Iterator[None]:
+    """Meanwhile a second process pings at a fixed rate; ``result`` gets its round trips (ms) in the end."""
+    with _helper("ping", str(port), str(clients), f"{rate:g}") as process:
+        yield
+        output, _ = process.communicate()  # closes its standard input, which ends it
+        result.update(json.loads(output))
+
+
+def joins(folder: Path, count: int, packed: bool) -> Sample:
+    """``count`` clients join as fast as they can and follow the roster; then one more comes. All must end with exactly
+    the roster that the server has. Meanwhile 20 members ping 200 times a second."""
+    others = 20
+    trips: Sample = {}
+    with Running(ROLLCALL, folder) as running:
+        crowd = Crowd(running.port)
+        try:
+            with steady_pings(running.port, others, 200, trips):
+                begun = time.monotonic()
+                for number in range(count):
+                    crowd.join(hello(number, packed=packed))
+                    crowd.pump(0)
+                joined = time.monotonic()
+                final = others + count
+                exact = crowd.until(lambda: crowd.current.get(final) == count, "everyone exact")
+                (roster,) = crowd.rosters()
+                assert len(roster) == final
+                pushed = sum(member.received for member in crowd.members)
+                crowd.join(hello(count, packed=packed))
+                at = time.monotonic()
+                late = crowd.until(lambda: crowd.current.get(final + 1) == count + 1, "everyone exact") - at
+                (roster,) = crowd.rosters()
+                assert len(roster) == final + 1
+                late_pushed = sum(member.received for member in crowd.members) - pushed
+        finally:
+            crowd.close()
+    return {
+        "mb_pushed": pushed / 1e6,
+        "joining": joined - begun,
+        "exact_after_last": exact - joined,
+        "late_mb": late_pushed / 1e6,
+        "late_exact": late,
+        "pong_p99_ms": trips["p99"],
+        "pong_worst_ms": trips["worst"],
+    }
+
+
+def _churn(crowd: Crowd, seconds: float, number: int, turn: Callable[[], None] = lambda: None) -> int:
+    """For so long, `CHURN` members a second come and as many go; the next free number."""
+    end = due = time.monotonic()
+    end += seconds
+    while time.monotonic() < end:
+        crowd.pump(max(0.0, due - time.monotonic()))
+        if time.monotonic() >= due:
+            crowd.leave(crowd.members[0])
+            crowd.join(hello(number))
+            number, due = number + 1, due + 1 / CHURN
+        turn()
+    return number
+
+
+def slow_peers(folder: Path, members: int, seconds: float) -> Sample:
+    """Round trips of 64 clients, while members come and go; then the same while 20 others do not read any more."""
+    without: Sample = {}
+    with_them: Sample = {}
+    with Running(ROLLCALL, folder) as running:
+        crowd = Crowd(running.port)
+        stuck: List[socket.socket] = []
+        try:
+            for number in range(members):
+                crowd.join(hello(number))
+                crowd.pump(0)
+            crowd.until(lambda: crowd.registered == members, "registered")
+            number = _churn(crowd, 1.0, members)
+            with steady_pings(running.port, 64, 640, without):
+                number = _churn(crowd, seconds, number)
+            before = running.resident_kib()
+            for _ in range(STUCK):
+                sock = socket.socket()
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                sock.connect(("127.0.0.1", running.port))
+                sock.sendall(hello(number, packed=False))
+                stuck.append(sock)
+
+            def ask_for_more() -> None:
+                for sock in stuck:
+                    sock.sendall(b'{"type":"resync"}\n')
+
+            # Whole rosters until the kernel's buffers are full; then nobody asks any more.
+            number = _churn(crowd, 3.0, number, ask_for_more)
+            with steady_pings(running.port, 64, 640, with_them):
+                number = _churn(crowd, seconds, number)
+                memory = (running.resident_kib() - before) / STUCK
+            _churn(crowd, 11.0, number)
+        finally:
+            for sock in stuck:
+                sock.close()
+            crowd.close()
+    dropped = (folder / "log").read_text().count("slow_consumer")
+    ratio = with_them["p99"] / without["p99"]
+    return {
+        "p99_ms_without": without["p99"], "p99_ms_with": with_them["p99"], "p99_ratio": ratio,
+        "kib_per_stuck": memory, "dropped": dropped,
+    }  # fmt: skip
+
+
+def _beat(
+    crowd: Crowd, interval: float, seconds: float, silent: Set[Member], turn: Callable[[Member, float], None]
+) -> None:
+    """For so long, each member that is not silent pings once in an interval, evenly spread."""
+    members = list(crowd.members)
+    random.Random(1).shuffle(members)
+    due = time.monotonic()
+    end, number = due + seconds, 0
+    while due < end:
+        crowd.pump(max(0.0, min(0.01, due - time.monotonic())))
+        while due <= time.monotonic():
+            member = members[number % len(members)]
+            if member not in silent and not member.closed:
+                member.socket.send(PING_LINE)
+                turn(member, time.monotonic())
+            number, due = number + 1, due + interval / len(members)
+
+
+def expiry(folder: Path, count: int, silent_count: int, seconds: float) -> Sample:
+    """How long after its deadline a silent member's end reaches another client, one falling silent every now and then,
+    while all others beat every two seconds."""
+    interval, timeout = 2.0, 5.0
+    with Running(ROLLCALL, folder, heartbeat_interval=interval, connection_timeout=timeout) as running:
+        crowd = Crowd(running.port)
+        try:
+            with _helper("watch", str(running.port)) as watcher:
+                last: Dict[Member, float] = {}
+                silent: Set[Member] = set()
+                for number in range(1, count):
+                    crowd.join(hello(number, roster=False))
+                    crowd.pump(0)
+                crowd.until(lambda: crowd.registered == count - 1, "registered")
+                chance = random.Random(2)
+                stops = sorted(chance.uniform(interval, seconds) for _ in range(silent_count))
+                begun = time.monotonic()
+
+                def turn(member: Member, now: float) -> None:
+                    last[member] = now
+                    if stops and now - begun >= stops[0]:
+                        stops.pop(0)
+                        silent.add(member)
+
+                _beat(crowd, interval, seconds + timeout + 1.0, silent, turn)
+                running.process.terminate()  # ends the watcher
+                output, _ = watcher.communicate()
+        finally:
+            crowd.close()
+    deadlines = {member.id: last[member] + timeout for member in silent}
+    # What the end of the server brings is no expiry.
+    at = {int(number): float(moment) for moment, number in (line.split() for line in output.splitlines())}
+    late = [at[number] - deadline for number, deadline in deadlines.items() if number in at]
+    if len(late) != silent_count or len(at) != silent_count:
+        raise Failed(f"{silent_count} fell silent, {len(at)} were reported lost")
+    return {
+        "median_ms": percentile(late, 0.5) * 1000,
+        "p99_ms": percentile(late, 0.99) * 1000,
+        "worst_ms": max(late) * 1000,
+    }
+
+
+def stay(folder: Path, count: int, seconds: float) -> Sample:
+    """``count`` clients register, stay on heartbeats of 60 seconds, and leave."""
+    with Running(ROLLCALL, folder) as running:
+        threads, descriptors = running.threads(), running.descriptors()
+        resident = running.resident_kib()
+        crowd = Crowd(running.port)
+        answered = 0
+        asked: List[Member] = []
+
+        def pong(member: Member) -> None:
+            nonlocal answered
+            answered += 1
+
+        crowd.on_pong = pong
+        try:
+            for number in range(count):
+                crowd.join(hello(number, roster=False))
+                crowd.pump(0)
+            crowd.until(lambda: crowd.registered == count, "registered")
+            _beat(crowd, 60.0, REST, set(), lambda member, now: asked.append(member))
+            memory = (running.resident_kib() - resident) / count
+            cpu, begun = running.cpu_seconds(), time.monotonic()
+            _beat(crowd, 60.0, seconds, set(), lambda member, now: asked.append(member))
+            cpu = (running.cpu_seconds() - cpu) / (time.monotonic() - begun)
+            crowd.until(lambda: answered == len(asked), "every pong")
+            lost = sum(member.closed for member in crowd.members)
+        finally:
+            crowd.close()
+        deadline = time.monotonic() + 30.0
+        while (running.threads(), running.descriptors()) != (threads, descriptors) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        left: Dict[str, Any] = {
+            "threads_left": running.threads() - threads, "descriptors_left": running.descriptors() - descriptors,
+        }  # fmt: skip
+    return {"lost": lost, "cpu_at_rest": cpu, "kib_per_client": memory, **left}
