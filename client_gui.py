@@ -1,12 +1,14 @@
 """The desktop client: a window with the live roster.
 
 ``python client_gui.py``, or double-click the bundled program. The network is `client.Client`'s business, in its reader
-and heartbeat threads; what happens comes through a queue, which the window empties with ``after``, a bounded number of
-events a turn, so that it never freezes. What is shown is decided in ``client_model.py``; here are only widgets.
+and heartbeat threads; what happens comes through a queue, which the window empties with ``after``, for a bounded time
+and a bounded number of events a turn, so that it never freezes. What is shown is decided without Tk, in
+``client_model.py`` and ``table_order.py``; what is remembered is in ``settings.py``; here and in the ``gui_`` modules
+are only widgets. Nothing else in the project imports tkinter.
 
 Only the main thread touches Tk. A client that ends says goodbye first, which can take a moment: a thread of its own
 does that while the window goes on, and closing the window joins every thread before Tk is destroyed (Tk objects that
-are collected in another thread abort the process). Nothing else in the project imports tkinter.
+are collected in another thread abort the process).
 """
 
 from __future__ import annotations
@@ -18,17 +20,24 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
 
 from client import Client, login_name
 from client_model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
 from events import Event
-from protocol import DEFAULT_PORT, Address, ProtocolError, __version__, check_name, parse_address, parse_port
+from protocol import DEFAULT_PORT, ProtocolError, __version__, check_name, parse_address
+from settings import Settings, SettingsFile
+from table_order import as_csv, as_text
 
 try:
     import tkinter as tk
-    from tkinter import font as tk_font
-    from tkinter import ttk
+    from tkinter import filedialog, messagebox, ttk
+
+    from gui_latency import LatencyStrip
+    from gui_log import ActivityLog
+    from gui_table import RosterTable
+    from gui_theme import DARK, LIGHT, Theme, be_crisp
 except ImportError:  # said in a sentence by main()
     if not TYPE_CHECKING:
         tk = None
@@ -37,29 +46,28 @@ TURN = 50
 """Milliseconds between two looks into the queue."""
 
 EVENTS_PER_TURN = 200
-"""So many events at most before the window may redraw and answer the mouse."""
+TURN_BUDGET = 0.015
+"""So many events and so many seconds at most before the window may redraw and answer the mouse."""
 
-COLUMNS = (
-    ("name", "Name", 200),
-    ("address", "Address", 220),
-    ("since", "Connected since", 130),
-    ("state", "State", 90),
-)
-
-# Text on its background: each pair has a contrast of at least 4.5:1 (WCAG 2.1, 1.4.3).
-PHASE_COLOURS: Dict[str, str] = {CONNECTED: "#1b6e3c", OFFLINE: "#4a4a4a", REFUSED: "#a31515"}
-WAITING_COLOUR = "#8a4b00"
-STALE_COLOUR = "#5f5f5f"
-OWN_BACKGROUND = "#e3eefb"
-MARKS = {"here": "● here", "late": "◐ late", "unknown": "○ unknown"}
+SIZE, LEAST_SIZE = (860, 700), (480, 360)
+HINT = "The server prints its address when it starts; type it here, such as 192.168.1.20:8080."
 
 
 class ClientWindow:
-    """The window and what it drives. Build it, run ``root.mainloop()``, and `close` it."""
+    """The window and what it drives. Build it, run ``root.mainloop()``, and `close` it.
 
-    def __init__(self, root: tk.Tk, server: str = "", name: str = "") -> None:
+    ``server`` and ``name`` come before what is remembered in ``settings_file``.
+    """
+
+    def __init__(
+        self, root: tk.Tk, server: str = "", name: str = "", settings_file: Optional[SettingsFile] = None
+    ) -> None:
         self.root = root
         self.model = ClientModel()
+        self.settings_file = settings_file
+        self.settings, self._notice = settings_file.load() if settings_file is not None else (Settings(), "")
+        self.theme = Theme(root)
+        self.theme.use(self.settings.theme)
         self._client: Optional[Client] = None
         self._events: queue.Queue[Event] = queue.Queue()
         self._closers: List[threading.Thread] = []
@@ -67,100 +75,138 @@ class ClientWindow:
         self._complaint = ""
         # Tk on X11 draws what is beyond the Basic Multilingual Plane as boxes at best; some builds of 8.6 crash.
         self._bmp_only = root.tk.call("tk", "windowingsystem") == "x11"
-        self._shown_log = 0
-        self._turn: Optional[str] = None
-        address = parse_address(server) if server else None
-        self.server_text = tk.StringVar(root, address.host if address else "")
-        self.port_text = tk.StringVar(root, str(address.port if address else DEFAULT_PORT))
-        self.name_text = tk.StringVar(root, name or login_name())
-        self.status_text = tk.StringVar(root, "Not connected.")
+        self._beaten = -1
+        # What a test puts something else in place of.
+        self.ask_file: Callable[..., str] = filedialog.asksaveasfilename
+        self.show_message: Callable[..., object] = messagebox.showinfo
+        remembered = self.settings.servers[0] if self.settings.servers else ""
+        self.server_text = tk.StringVar(root, server or remembered)
+        self.name_text = tk.StringVar(root, name or self.settings.name or login_name())
+        self.filter_text = tk.StringVar(root, "")
+        self.status_text = tk.StringVar(root, "")
         self.count_text = tk.StringVar(root, "")
         self.round_trip_text = tk.StringVar(root, "")
         self._build()
         self._refresh()
-        self._turn = root.after(TURN, self._take_turn)
+        self._turn: Optional[str] = root.after(TURN, self._take_turn)
 
     # --- widgets ----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        root = self.root
-        root.minsize(480, 360)
-        root.geometry("760x640")
+        root, px = self.root, self.theme.px
+        root.minsize(px(LEAST_SIZE[0]), px(LEAST_SIZE[1]))
+        wanted = (self.settings.width or px(SIZE[0]), self.settings.height or px(SIZE[1]))
+        width, height = min(wanted[0], root.winfo_screenwidth()), min(wanted[1], root.winfo_screenheight())
+        root.geometry(f"{width}x{height}")
         root.protocol("WM_DELETE_WINDOW", self.close)
-        root.columnconfigure(0, weight=1)
-        root.rowconfigure(2, weight=3)
-        root.rowconfigure(4, weight=1)
-        style = ttk.Style(root)
-        if style.theme_use() == "default":  # Tk's own look on X11 is from 1995
-            style.theme_use("clam")
-        line = tk_font.Font(root, name="TkDefaultFont", exists=True).metrics("linespace")
-        style.configure("Treeview", rowheight=line + 8)
-        self._build_form()
-        self._build_status()
-        self._build_table()
-        self._build_log()
-        root.bind("<Return>", lambda event: self.connect() if not self.model.is_running else None)
-        root.bind("<F5>", lambda event: self.retry_now())
+        _set_icon(root)
+        body = self.body = ttk.Frame(root, padding=px(8))
+        body.pack(fill="both", expand=True)
+        body.columnconfigure(0, weight=1)
+        body.rowconfigure(3, weight=3, minsize=px(100))
+        body.rowconfigure(5, weight=1, minsize=px(72))
+        self._build_form(body)
+        self._build_status(body)
+        self._build_toolbar(body)
+        self.table = RosterTable(body, self.theme, self._tk_text)
+        self.table.grid(row=3, column=0, sticky="nsew")
+        self._build_latency(body)
+        self.log = ActivityLog(body, self.theme, self.model.log, self._tk_text, self.save_log, self.copy_log)
+        self.log.grid(row=5, column=0, sticky="nsew")
+        self._build_menus()
+        self._bind_keys()
         (self.name_field if self.server_text.get() else self.server_field).focus_set()
 
-    def _build_form(self) -> None:
-        form = ttk.Frame(self.root, padding=(12, 12, 12, 6))
-        form.grid(row=0, column=0, sticky="ew")
-        form.columnconfigure(1, weight=2)
-        form.columnconfigure(5, weight=1)
-        self.server_field = ttk.Entry(form, textvariable=self.server_text)
-        self.port_field = ttk.Entry(form, textvariable=self.port_text, width=6)
-        self.name_field = ttk.Entry(form, textvariable=self.name_text)
-        fields = (("Server", self.server_field), ("Port", self.port_field), ("Name", self.name_field))
-        for number, (label, field) in enumerate(fields):
-            ttk.Label(form, text=label).grid(row=0, column=2 * number, padx=(0 if number == 0 else 10, 4))
-            field.grid(row=0, column=2 * number + 1, sticky="ew")
-        self.connect_button = ttk.Button(form, text="Connect", command=self.toggle, width=11)
-        self.connect_button.grid(row=0, column=6, padx=(12, 0))
+    def _build_form(self, body: ttk.Frame) -> None:
+        px = self.theme.px
+        form = ttk.Frame(body)
+        form.grid(row=0, column=0, sticky="ew", pady=(0, px(6)))
+        form.columnconfigure(1, weight=3, minsize=px(130))
+        form.columnconfigure(3, weight=2, minsize=px(72))
+        self.server_field = ttk.Combobox(form, textvariable=self.server_text, width=14)
+        self.server_field.configure(values=list(self.settings.servers))
+        self.name_field = ttk.Entry(form, textvariable=self.name_text, width=9)
+        ttk.Label(form, text="Server").grid(row=0, column=0, padx=(0, px(5)))
+        self.server_field.grid(row=0, column=1, sticky="ew")
+        ttk.Label(form, text="Name").grid(row=0, column=2, padx=(px(8), px(5)))
+        self.name_field.grid(row=0, column=3, sticky="ew")
+        self.connect_button = ttk.Button(form, text="Connect", command=self.toggle, width=10, style="Accent.TButton")
+        self.connect_button.grid(row=0, column=4, padx=(px(8), 0))
 
-    def _build_status(self) -> None:
-        bar = ttk.Frame(self.root, padding=(12, 2, 12, 8))
-        bar.grid(row=1, column=0, sticky="ew")
-        bar.columnconfigure(0, weight=1)
-        self.status = ttk.Label(bar, textvariable=self.status_text, justify="left", wraplength=700)
-        self.status.grid(row=0, column=0, sticky="ew")
-        bar.bind("<Configure>", lambda event: self.status.configure(wraplength=max(100, event.width - 130)))
+    def _build_status(self, body: ttk.Frame) -> None:
+        px = self.theme.px
+        bar = ttk.Frame(body)
+        bar.grid(row=1, column=0, sticky="ew", pady=(0, px(6)))
+        bar.columnconfigure(1, weight=1)
+        self.pill = tk.Label(bar, font=self.theme.strong_font, padx=px(12), pady=px(5))
+        self.pill.grid(row=0, column=0, sticky="nw")
+        self.status = ttk.Label(bar, textvariable=self.status_text, justify="left", wraplength=px(300))
+        self.status.grid(row=0, column=1, sticky="w", padx=px(10))
+        bar.bind("<Configure>", lambda event: self._wrap_status(event.width))
         self.retry_button = ttk.Button(bar, text="Retry now", command=self.retry_now)
-        self.retry_button.grid(row=0, column=1, padx=(12, 0), sticky="ne")
+        self.retry_button.grid(row=0, column=2, sticky="ne")
 
-    def _build_table(self) -> None:
-        frame = ttk.Frame(self.root, padding=(12, 0, 12, 0))
-        frame.grid(row=2, column=0, sticky="nsew")
-        frame.columnconfigure(0, weight=1)
-        frame.rowconfigure(0, weight=1)
-        self.table = ttk.Treeview(frame, columns=[key for key, _, _ in COLUMNS], show="headings", height=4)
-        for key, title, width in COLUMNS:
-            self.table.heading(key, text=title, anchor="w")
-            self.table.column(key, width=width, minwidth=60, anchor="w")
-        self.table.tag_configure("late", foreground=WAITING_COLOUR)
-        self.table.tag_configure("stale", foreground=STALE_COLOUR)
-        self.table.tag_configure("own", background=OWN_BACKGROUND)
-        scrollbar = ttk.Scrollbar(frame, orient="vertical", command=self.table.yview)
-        self.table.configure(yscrollcommand=scrollbar.set)
-        self.table.grid(row=0, column=0, sticky="nsew")
-        scrollbar.grid(row=0, column=1, sticky="ns")
-        facts = ttk.Frame(self.root, padding=(12, 4, 12, 4))
-        facts.grid(row=3, column=0, sticky="ew")
-        facts.columnconfigure(0, weight=1)
-        ttk.Label(facts, textvariable=self.count_text).grid(row=0, column=0, sticky="w")
-        ttk.Label(facts, textvariable=self.round_trip_text).grid(row=0, column=1, sticky="e")
+    def _wrap_status(self, width: int) -> None:
+        taken = self.pill.winfo_reqwidth() + self.retry_button.winfo_reqwidth() + self.theme.px(24)
+        self.status.configure(wraplength=max(self.theme.px(100), width - taken))
 
-    def _build_log(self) -> None:
-        frame = ttk.Frame(self.root, padding=(12, 0, 12, 12))
-        frame.grid(row=4, column=0, sticky="nsew")
-        frame.columnconfigure(0, weight=1)
-        frame.rowconfigure(0, weight=1)
-        self.log = tk.Text(frame, height=5, wrap="word", state="disabled", relief="flat", borderwidth=4)
-        self.log.configure(font="TkDefaultFont", background="#fafafa", foreground="#222222", takefocus=False)
-        scrollbar = ttk.Scrollbar(frame, orient="vertical", command=self.log.yview)
-        self.log.configure(yscrollcommand=scrollbar.set)
-        self.log.grid(row=0, column=0, sticky="nsew")
-        scrollbar.grid(row=0, column=1, sticky="ns")
+    def _build_toolbar(self, body: ttk.Frame) -> None:
+        px = self.theme.px
+        bar = ttk.Frame(body)
+        bar.grid(row=2, column=0, sticky="ew", pady=(0, px(6)))
+        bar.columnconfigure(0, weight=1)
+        ttk.Label(bar, textvariable=self.count_text, style="Count.TLabel").grid(row=0, column=0, sticky="w")
+        ttk.Label(bar, text="Filter", style="Muted.TLabel").grid(row=0, column=1, padx=px(6))
+        self.filter_field = ttk.Entry(bar, textvariable=self.filter_text, width=16)
+        self.filter_field.grid(row=0, column=2)
+        self.filter_text.trace_add("write", lambda *unused: self.table.filter_by(self.filter_text.get()))
+        self.menu_button = ttk.Menubutton(bar, text="Menu", direction="below")
+        self.menu_button.grid(row=0, column=3, padx=(px(8), 0))
+
+    def _build_latency(self, body: ttk.Frame) -> None:
+        px = self.theme.px
+        bar = ttk.Frame(body)
+        bar.grid(row=4, column=0, sticky="ew", pady=px(5))
+        bar.columnconfigure(1, weight=1)
+        ttk.Label(bar, text="Round trip", style="Strong.TLabel").grid(row=0, column=0, padx=(0, px(10)))
+        self.strip = LatencyStrip(bar, self.theme)
+        self.strip.grid(row=0, column=1, sticky="ew")
+        trip = ttk.Label(bar, textvariable=self.round_trip_text, style="Muted.TLabel", width=26, anchor="e")
+        trip.grid(row=0, column=2)
+
+    def _build_menus(self) -> None:
+        self.menu, self.context_menu = tk.Menu(self.root, tearoff=False), tk.Menu(self.root, tearoff=False)
+        for menu in (self.context_menu, self.menu):
+            menu.add_command(label="Copy address", command=self.copy_address)
+            menu.add_command(label="Copy roster as text", command=lambda: self.copy_roster(as_text))
+            menu.add_command(label="Copy roster as CSV", command=lambda: self.copy_roster(as_csv))
+        self.dark = tk.BooleanVar(self.root, self.theme.name == DARK)
+        self.menu.add_separator()
+        self.menu.add_checkbutton(label="Dark theme", variable=self.dark, command=self.switch_theme)
+        if DARK not in self.theme.names:
+            self.menu.entryconfigure("Dark theme", state="disabled", label="Dark theme (needs the package sv-ttk)")
+        self.menu.add_command(label="About Rollcall", command=self.about)
+        self.menu.add_separator()
+        self.menu.add_command(label="Quit", command=self.close, accelerator="Ctrl+Q")
+        self.menu_button.configure(menu=self.menu)
+
+    def _bind_keys(self) -> None:
+        root, tree = self.root, self.table.tree
+        for field in (self.server_field, self.name_field):
+            field.bind("<Return>", lambda event: self.connect())
+        root.bind("<F5>", lambda event: self.retry_now())
+        root.bind("<Control-f>", lambda event: self._focus_filter())
+        root.bind("<Control-q>", lambda event: self.close())
+        root.bind("<Escape>", lambda event: self.filter_text.set(""))
+        tree.bind("<Control-c>", lambda event: self.copy_roster(as_text))
+        buttons = ("<Button-2>", "<Control-Button-1>") if sys.platform == "darwin" else ("<Button-3>",)
+        for button in buttons:
+            tree.bind(button, self._context)
+        for key in ("<Shift-F10>", "<Menu>" if sys.platform.startswith("linux") else "<App>"):
+            try:
+                tree.bind(key, self._context)
+            except tk.TclError:
+                pass  # this platform has no such key
 
     # --- what a person does -----------------------------------------------------------------------------------
 
@@ -168,6 +214,7 @@ class ClientWindow:
         """The button: connect, or disconnect."""
         if self._client is not None:
             self.disconnect()
+            self._remember(connected=False)
         else:
             self.connect()
 
@@ -175,8 +222,12 @@ class ClientWindow:
         """Start a client for what the fields say, or say what is wrong with them."""
         if self._client is not None:
             return
+        self._notice = ""
+        if not self.server_text.get().strip():
+            self._complain(HINT, self.server_field)
+            return
         try:
-            address = self._address()
+            address = parse_address(self.server_text.get(), DEFAULT_PORT)
             name = check_name(self.name_text.get())
         except ProtocolError as error:
             self._complain(str(error), self.name_field)
@@ -184,20 +235,23 @@ class ClientWindow:
         except ValueError as error:
             self._complain(str(error), self.server_field)
             return
-        self.server_text.set(address.host)
-        self.port_text.set(str(address.port))
         self._client = Client(address, name, self._events)
         self._complaint = ""
+        self.settings = self.settings.with_server(str(address))
+        self.server_text.set(str(address))
+        self.server_field.configure(values=list(self.settings.servers))
+        self._remember(name=name, connected=True)
         self.model.begin(str(address))
         self._client.start()
         self._refresh()
 
-    def _address(self) -> Address:
-        """The fields as an address. A port typed behind the server's name wins over the port field."""
-        return parse_address(self.server_text.get(), parse_port(self.port_text.get()))
+    def connect_as_before(self) -> None:
+        """At the start: connect to the last server, unless the person had disconnected."""
+        if self.settings.connected:
+            self.connect()
 
     def _complain(self, sentence: str, field: ttk.Entry) -> None:
-        self._complaint = sentence[0].upper() + sentence[1:] + "."
+        self._complaint = sentence[0].upper() + sentence[1:] + ("" if sentence.endswith(".") else ".")
         self._refresh()
         field.focus_set()
         field.selection_range(0, "end")
@@ -218,6 +272,46 @@ class ClientWindow:
         if self._client is not None:
             self._client.retry_now()
 
+    def switch_theme(self) -> None:
+        """As the menu's "Dark theme" says, now and at the next start."""
+        self.theme.use(DARK if self.dark.get() else LIGHT)
+        for part in (self.table, self.strip, self.log):
+            part.paint()
+        self._remember(theme=self.theme.name)
+        self._refresh()
+
+    def copy_address(self) -> None:
+        """The addresses of the selected members, or where this window is connected to."""
+        rows = self.table.selected()
+        self._copy("\n".join(f"{row.ip}:{row.port}" for row in rows) if rows else self.server_text.get())
+
+    def copy_roster(self, form: Callable[[List[Row], float], str]) -> None:
+        """Several selected members in that form, or else all that the filter lets through."""
+        chosen = self.table.selected()
+        self._copy(form(chosen if len(chosen) > 1 else self.table.listed(), time.time()))
+
+    def copy_log(self) -> None:
+        """The activity log, as it is filtered."""
+        self._copy(self.log.as_text())
+
+    def save_log(self) -> None:
+        """Ask for a file and write the activity log to it, as it is filtered."""
+        name = time.strftime("rollcall %Y-%m-%d %H-%M.txt")
+        file = self.ask_file(parent=self.root, title="Save the activity log", initialfile=name, defaultextension=".txt")
+        if not file:
+            return
+        try:
+            self.log.save_to(Path(file))
+        except OSError as error:
+            self._notice = f"The log was not saved: {file}: {error.strerror or error}. Choose another place."
+        else:
+            self._notice = f"Saved the log to {file}."
+
+    def about(self) -> None:
+        """Who we are."""
+        text = f"Rollcall {__version__}\n\nWho is connected right now, and are they really still there?"
+        self.show_message("About Rollcall", text, parent=self.root)
+
     def close(self) -> None:
         """End every thread and then the window."""
         if self._closed:
@@ -225,12 +319,35 @@ class ClientWindow:
         self._closed = True
         if self._turn is not None:
             self.root.after_cancel(self._turn)
+        self._remember(width=self.root.winfo_width(), height=self.root.winfo_height())
         self.root.withdraw()  # gone for the person at once, while the threads end
         self.root.update_idletasks()
         self.disconnect()
         for closer in self._closers:
             closer.join()
         self.root.destroy()
+
+    def _copy(self, text: str) -> None:
+        self.root.clipboard_clear()
+        self.root.clipboard_append(self._tk_text(text))
+
+    def _focus_filter(self) -> None:
+        self.filter_field.focus_set()
+        self.filter_field.selection_range(0, "end")
+
+    def _context(self, event: Any) -> None:
+        tree = self.table.tree
+        item = tree.identify_row(event.y) if event.num != "??" else ""
+        if item and item not in tree.selection():
+            tree.selection_set(item)
+        self.context_menu.tk_popup(event.x_root, event.y_root)
+
+    def _remember(self, **changes: Any) -> None:
+        """Keep something for the next start. What cannot be written is told once, and is no reason to stop."""
+        settings = Settings(**{**vars(self.settings), **changes})
+        if self.settings_file is not None and settings != self.settings:
+            self._notice = self.settings_file.save(settings) or self._notice
+        self.settings = settings
 
     # --- what happens -----------------------------------------------------------------------------------------
 
@@ -244,71 +361,60 @@ class ClientWindow:
             self.model.apply(event, now, wall)
             if self._client is not None and self.model.phase == REFUSED:
                 self.disconnect()  # its threads have nothing more to do
+            if time.monotonic() - now > TURN_BUDGET:
+                break
+        self.model.expire(now)
         self._refresh()
         self._turn = self.root.after(TURN, self._take_turn)
 
     def _refresh(self) -> None:
-        changes = self.model.take_changes()
-        for row in changes.shown:
-            self._show_row(row)
-        for member in changes.gone:
-            if self.table.exists(str(member)):
-                self.table.delete(str(member))
-        self._show_log()
-        model = self.model
-        if self._complaint:
-            self._show_status(self._complaint, PHASE_COLOURS[REFUSED])
-        else:
-            colour = PHASE_COLOURS.get(model.phase, WAITING_COLOUR)
-            self._show_status(model.status(time.monotonic()), colour)
-        set_text(self.count_text, f"{model.count} {'here' if model.phase == CONNECTED else 'last seen here'}")
-        set_text(self.round_trip_text, f"Round trip {model.round_trip_text()}")
-        self._show_buttons()
+        model, wall = self.model, time.time()
+        self.table.update_rows(model.take_changes(), wall)
+        self.table.tick(wall)
+        self.log.show_new(model.logged)
+        if self._beaten != model.beaten:
+            self._beaten = model.beaten
+            self.strip.draw(model.beats)
+        self._show_state()
+        set_text(self.count_text, self._count())
+        set_text(self.round_trip_text, model.round_trip_text())
         if self.root.title() != model.title():
             self.root.title(model.title())
 
-    def _show_row(self, row: Row) -> None:
-        tags = ["stale"] if row.stale else [row.state] if row.state == "late" else []
-        if row.own:
-            tags.append("own")
-        values = (row.name + (" (you)" if row.own else ""), row.address, row.since, MARKS.get(row.state, row.state))
-        shown = [self._tk_text(value) for value in values]
-        if self.table.exists(str(row.id)):
-            self.table.item(str(row.id), values=shown, tags=tags)
-        else:
-            self.table.insert("", 0 if row.own else "end", iid=str(row.id), values=shown, tags=tags)
+    def _count(self) -> str:
+        count = f"{self.model.count} {'here' if self.model.phase == CONNECTED else 'last seen here'}"
+        listed = len(self.table.listed())
+        return f"{count}, {listed} shown" if self.table.order.filter.strip() else count
 
-    def _show_log(self) -> None:
-        fresh = min(self.model.logged - self._shown_log, len(self.model.log))
-        if not fresh:
-            return
-        self._shown_log = self.model.logged
-        lines = list(self.model.log)[-fresh:]
-        at_end = self.log.yview()[1] >= 0.999
-        self.log.configure(state="normal")
-        self.log.insert("end", "".join(self._tk_text(line) + "\n" for line in lines))
-        surplus = int(self.log.index("end-1c").split(".")[0]) - len(self.model.log) - 1
-        if surplus > 0:
-            self.log.delete("1.0", f"{surplus + 1}.0")
-        self.log.configure(state="disabled")
-        if at_end:
-            self.log.see("end")
+    def _show_state(self) -> None:
+        model, palette, now = self.model, self.theme.palette, time.monotonic()
+        set_option(self.pill, "text", model.pill(now))
+        set_option(self.pill, "background", palette.pills[model.phase])
+        set_option(self.pill, "foreground", palette.pill_text)
+        said = self._complaint or self._notice or (HINT if self._is_first_start() else model.status(now))
+        set_text(self.status_text, self._tk_text(said))
+        set_option(self.status, "foreground", palette.bad if self._complaint else palette.text)
+        running = self._client is not None
+        set_option(self.connect_button, "text", "Disconnect" if running else "Connect")
+        for field in (self.server_field, self.name_field):
+            set_option(field, "state", "disabled" if running else "normal")
+        waiting = running and model.is_running and model.phase != CONNECTED
+        set_option(self.retry_button, "state", "normal" if waiting else "disabled")
 
-    def _show_status(self, text: str, colour: str) -> None:
-        set_text(self.status_text, self._tk_text(text))
-        if str(self.status.cget("foreground")) != colour:
-            self.status.configure(foreground=colour)
+    def _is_first_start(self) -> bool:
+        return self.model.phase == OFFLINE and not self.settings.servers and not self.server_text.get()
 
     def _tk_text(self, text: str) -> str:
         return re.sub("[\U00010000-\U0010ffff]", "\ufffd", text) if self._bmp_only else text
 
-    def _show_buttons(self) -> None:
-        running = self._client is not None
-        set_option(self.connect_button, "text", "Disconnect" if running else "Connect")
-        for field in (self.server_field, self.port_field, self.name_field):
-            set_option(field, "state", "disabled" if running else "normal")
-        waiting = running and self.model.is_running and self.model.phase != CONNECTED
-        set_option(self.retry_button, "state", "normal" if waiting else "disabled")
+
+def _set_icon(root: tk.Tk) -> None:
+    """The window's icon, from the folder ``icons`` beside the program or inside the frozen one."""
+    folder = Path(getattr(sys, "_MEIPASS", Path(__file__).resolve().parent)) / "icons"
+    try:
+        root.iconphoto(True, tk.PhotoImage(master=root, file=str(folder / "rollcall.png")))
+    except tk.TclError:
+        pass  # a window without an icon is a window all the same
 
 
 def set_text(variable: tk.StringVar, text: str) -> None:
@@ -352,17 +458,20 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             file=sys.stderr,
         )
         return 1
+    be_crisp()
     try:
         root = tk.Tk(className="Rollcall")
     except tk.TclError as error:
         print(f"client_gui.py: no window can be shown: {error}. Without a window: client.py", file=sys.stderr)
         return 1
-    window = ClientWindow(root, arguments.server, arguments.name)
+    window = ClientWindow(root, arguments.server, arguments.name, SettingsFile())
     # Python runs a handler between two Tk callbacks; the window's own turn makes sure that there is always one soon.
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), lambda number, frame: root.after_idle(window.close))
     if arguments.connect:
         window.connect()
+    elif not arguments.server:
+        window.connect_as_before()
     root.mainloop()
     return 0
 

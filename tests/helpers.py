@@ -251,6 +251,25 @@ def running_server(
         server.stop()
 
 
+@contextmanager
+def screen(dpi: int, size: str = "2000x1600") -> Iterator[str]:
+    """A virtual screen of its own (X11); the text for ``DISPLAY``."""
+    read_end, write_end = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write_end), "-dpi", str(dpi), "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
+    with open(read_end, "rb") as answer:
+        try:
+            server = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
+        finally:
+            os.close(write_end)
+        try:
+            number = answer.readline().decode().strip()
+            assert number, "Xvfb did not start"
+            yield f":{number}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
 class ShiftedClock:
     """The real monotonic clock, put forward at will: time passes, and a test can let ten seconds pass at once."""
 

@@ -114,3 +114,15 @@ def test_a_small_run_measures_prints_and_writes(tmp_path: Path) -> None:
     (run,) = json.loads(file.read_text())["samples"]["200 join"]["rollcall"]
     assert run["mb_pushed"] > 0.1 and run["exact_after_last"] > 0, run
     assert "200 join" in done.stdout
+
+
+@pytest.mark.usefixtures("needs_display")
+def test_the_window_is_measured() -> None:
+    script = "import sys, window; window.RUNS = 1; sys.exit(window.main())"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT / "benchmarks", capture_output=True, encoding="utf-8", timeout=100,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1) and not done.stderr, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4 and all(line.startswith(("met", "MISSED")) and " ms " in line for line in lines[1:])

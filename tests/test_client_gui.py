@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,14 +14,21 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import pytest
 
 import client_gui
-from helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, running_server
+from client import login_name
+from events import Connecting
+from helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, running_server, screen
+from protocol import __version__
+from settings import SettingsFile
+from table_order import COLUMNS, FOR, NAME, as_text
 
 tk: Any = pytest.importorskip("tkinter", reason="this Python has no Tk")
+gui_theme: Any = pytest.importorskip("gui_theme", reason="this Python has no Tk")
+LIGHT, DARK, PALETTES = gui_theme.LIGHT, gui_theme.DARK, gui_theme.PALETTES
 pytestmark = pytest.mark.usefixtures("needs_display")
 
 SHORT: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 1.0}
@@ -35,9 +46,12 @@ def display() -> None:
 class Driven:
     """A window and a person."""
 
-    def __init__(self, server: str = "", name: str = "Me") -> None:
+    def __init__(self, server: str = "", name: str = "Me", settings: Optional[SettingsFile] = None) -> None:
         self.root = tk.Tk(className="Rollcall")
-        self.window = client_gui.ClientWindow(self.root, server, name)
+        self.window = client_gui.ClientWindow(self.root, server, name, settings)
+        self.tree = self.window.table.tree
+        self.said: List[str] = []
+        self.window.show_message = lambda title, text, **options: self.said.append(text)
 
     def until(self, true: Callable[[], Any], what: str) -> None:
         """Let the window live until something is true."""
@@ -47,90 +61,160 @@ class Driven:
             assert time.monotonic() < deadline, f"still not: {what}; status {self.status!r}, rows {self.rows()}"
             threading.Event().wait(0.005)
 
+    def press(self, key: str, widget: Any = None) -> None:
+        """A key, where the focus is or should be."""
+        (widget or self.root).focus_force()
+        self.root.update()
+        (self.root.focus_get() or self.root).event_generate(key)
+        self.root.update()
+
+    def click_heading(self, column: str) -> None:
+        self.root.update()
+        left = sum(int(self.tree.column(key, "width")) for key in list(COLUMNS)[: list(COLUMNS).index(column)])
+        x, y = left + 20, 8
+        assert self.tree.identify_region(x, y) == "heading"
+        for event in ("<Enter>", "<Motion>", "<Button-1>", "<ButtonRelease-1>"):
+            self.tree.event_generate(event, x=x, y=y)
+        self.root.update()
+
     def rows(self) -> List[List[str]]:
-        table = self.window.table
-        return [[str(value) for value in table.item(item, "values")] for item in table.get_children()]
+        return [[str(value) for value in self.tree.item(item, "values")] for item in self.tree.get_children()]
 
     def names(self) -> List[str]:
         return [row[0] for row in self.rows()]
+
+    def item(self, name: str) -> str:
+        (item,) = [item for item in self.tree.get_children() if self.tree.item(item, "values")[0] == name]
+        return str(item)
+
+    def tags(self, name: str) -> List[str]:
+        return list(self.tree.item(self.item(name), "tags"))
+
+    def values(self, name: str) -> List[str]:
+        return [str(value) for value in self.tree.item(self.item(name), "values")]
+
+    def is_connected(self) -> bool:
+        return self.status.startswith("Connected to")
 
     @property
     def status(self) -> str:
         return self.window.status_text.get()
 
+    @property
+    def pill(self) -> str:
+        return str(self.window.pill.cget("text"))
+
+    @property
+    def log(self) -> str:
+        return self.window.log.text.get("1.0", "end-1c")
+
     def state(self, widget: Any) -> str:
         return str(widget.cget("state"))
 
-    def tags(self, name: str) -> List[str]:
-        table = self.window.table
-        (item,) = [item for item in table.get_children() if table.item(item, "values")[0] == name]
-        return list(table.item(item, "tags"))
-
 
 @contextmanager
-def driven(server: str = "", name: str = "Me") -> Iterator[Driven]:
-    built = Driven(server, name)
+def driven(server: str = "", name: str = "Me", settings: Optional[SettingsFile] = None) -> Iterator[Driven]:
+    built = Driven(server, name, settings)
     try:
         yield built
     finally:
         built.window.close()
 
 
+@contextmanager
+def connected(port: int, name: str = "Me") -> Iterator[Driven]:
+    with driven(f"127.0.0.1:{port}", name) as me:
+        me.window.connect_button.invoke()
+        me.until(lambda: me.is_connected() and me.names(), "connected")
+        yield me
+
+
+@contextmanager
+def class_of(port: int, names: Sequence[str]) -> Iterator[List[RawClient]]:
+    """Members that are in the roster and do nothing."""
+    crowd: List[RawClient] = []
+    try:
+        for name in names:
+            crowd.append(RawClient(port))
+            crowd[-1].register(name, roster=False)
+            crowd[-1].until_type("welcome")
+        yield crowd
+    finally:
+        for client in crowd:
+            client.close()
+
+
 def test_it_connects_shows_the_roster_and_disconnects() -> None:
     with running_server(name="Room 12", **SHORT) as (server, port), driven(f"127.0.0.1:{port}") as me:
-        assert me.status == "Not connected."
+        assert (me.status, me.pill) == ("Not connected.", "Offline")
         me.window.connect_button.invoke()
         me.until(lambda: me.names() == ["Me (you)"], "our own row")
         me.until(lambda: me.status == f"Connected to Room 12 at 127.0.0.1:{port}.", "connected")
-        assert "own" in me.tags("Me (you)") and me.rows()[0][3] == "● here"
-        me.until(lambda: me.window.round_trip_text.get().endswith(" ms"), "a round trip")
-        with RawClient(port) as ann:
-            ann.register("Ann", roster=False)
-            me.until(lambda: me.names() == ["Me (you)", "Ann"], "Ann")
+        assert "own" in me.tags("Me (you)") and me.values("Me (you)")[1] == "● here" and me.pill == "Connected"
+        me.until(lambda: " ms now, " in me.window.round_trip_text.get(), "a round trip")
+        me.until(lambda: me.window.strip.find_withtag("trip"), "a bar in the strip")
+        with class_of(port, ["Ann"]):
+            me.until(lambda: me.names() == ["Ann", "Me (you)"], "Ann")
             assert me.window.count_text.get() == "2 here" and me.root.title() == "2 here – Rollcall"
-            me.until(lambda: me.rows()[1][3] == "◐ late", "Ann to be late")
+            me.until(lambda: me.values("Ann")[1] == "◐ late", "Ann to be late")
             assert "late" in me.tags("Ann")
-        me.until(lambda: me.names() == ["Me (you)"], "Ann gone")
-        assert "Ann lost" in me.window.log.get("1.0", "end")
+        me.until(lambda: me.values("Ann")[1].startswith("✕ connection lost "), "Ann gone")
+        assert "muted" in me.tags("Ann") and me.window.count_text.get() == "1 here"
+        assert "Ann joined" in me.log and "Ann lost the connection" in me.log
         assert me.state(me.window.server_field) == "disabled"
         me.window.connect_button.invoke()
         me.until(lambda: me.status == "Not connected.", "disconnected")
         me.until(lambda: len(server.roster) == 0, "the server to know")
         assert me.state(me.window.server_field) == "normal"
         me.window.connect_button.invoke()
-        me.until(lambda: me.status.startswith("Connected"), "connected again")
+        me.until(me.is_connected, "connected again")
+
+
+def test_the_time_ticks_for_who_is_here_and_stands_for_who_went() -> None:
+    with running_server() as (_, port), class_of(port, ["Ann"]) as (ann,), connected(port) as me:
+        me.until(lambda: me.values("Me (you)")[2] == "0:01", "a second")
+        ann.send({"type": "leave"})
+        me.until(lambda: me.values("Ann")[1].startswith("– left "), "Ann to leave")
+        stopped = me.values("Ann")[2]
+        first = me.values("Me (you)")[2]
+        me.until(lambda: me.values("Me (you)")[2] != first, "another second")
+        assert me.values("Ann")[2] == stopped
 
 
 @pytest.mark.parametrize(
-    ("server", "port", "name", "words"),
+    ("server", "name", "words", "field"),
     [
-        ("", "8080", "Me", "is not a server address"),
-        ("h", "99999", "Me", "'99999' is not a port; it must be a whole number from 1 to 65535"),
-        ("h", "", "Me", "'' is not a port"),
-        ("h:x", "8080", "Me", "'x' is not a port"),
-        ("h", "8080", "  ", "Name: is empty"),
-        ("h", "8080", "x" * 65, "Name: has 65 characters"),
+        ("", "Me", "The server prints its address when it starts", "server"),
+        ("h:99999", "Me", "'99999' is not a port; it must be a whole number from 1 to 65535", "server"),
+        ("h:", "Me", "'' is not a port", "server"),
+        ("h:x", "Me", "'x' is not a port", "server"),
+        ("h", "  ", "Name: is empty", "name"),
+        ("h", "x" * 65, "Name: has 65 characters", "name"),
     ],
 )
-def test_what_is_wrong_in_a_field_is_a_sentence(server: str, port: str, name: str, words: str) -> None:
+def test_what_is_wrong_in_a_field_is_a_sentence_and_the_cursor_is_there(
+    server: str, name: str, words: str, field: str
+) -> None:
     with driven() as me:
         me.window.server_text.set(server)
-        me.window.port_text.set(port)
         me.window.name_text.set(name)
+        me.root.focus_force()
         me.window.connect_button.invoke()
         me.root.update()
         assert words in me.status
         assert me.window.connect_button.cget("text") == "Connect"
+        wanted = me.window.server_field if field == "server" else me.window.name_field
+        assert me.root.focus_get() is wanted
 
 
 def test_a_complaint_goes_when_it_is_put_right() -> None:
-    with running_server() as (_, port), driven() as me:
+    with running_server() as (_, port), driven("h:x") as me:
         me.window.connect_button.invoke()
-        assert "is not a server address" in me.status
-        me.window.server_text.set(f"127.0.0.1:{port}")
+        assert "is not a port" in me.status
+        me.window.server_text.set(f" 127.0.0.1:{port} ")
         me.window.connect_button.invoke()
-        me.until(lambda: me.status.startswith("Connected"), "connected")
-        assert me.window.port_text.get() == str(port)
+        me.until(me.is_connected, "connected")
+        assert me.window.server_text.get() == f"127.0.0.1:{port}"
 
 
 def test_nobody_listening_is_said_and_retried_on_demand() -> None:
@@ -139,112 +223,310 @@ def test_nobody_listening_is_said_and_retried_on_demand() -> None:
     with driven(f"127.0.0.1:{port}") as me:
         me.window.connect_button.invoke()
         me.until(lambda: "nothing listens at" in me.status and "Trying again" in me.status, "the sentence")
+        me.until(lambda: me.pill.startswith("Retrying"), "the pill")
         me.until(lambda: me.state(me.window.retry_button) == "normal", "the button")
         with running_server(port_attempts=1) as (_, other):
             me.window.connect_button.invoke()
             me.window.server_text.set(f"127.0.0.1:{other}")
-            me.window.connect_button.invoke()
-            me.until(lambda: me.status.startswith("Connected"), "connected")
+            me.press("<Return>", me.window.server_field)
+            me.until(me.is_connected, "connected")
 
 
-def test_a_full_server_is_said_and_tried_again() -> None:
-    with running_server(max_clients=1) as (_, port), RawClient(port) as first:
-        first.register("First")
-        first.until_type("client_list")
+def test_a_full_server_is_said_and_tried_again_with_a_key() -> None:
+    with running_server(max_clients=1) as (_, port), class_of(port, ["First"]) as (first,):
         with driven(f"127.0.0.1:{port}") as me:
             me.window.connect_button.invoke()
             me.until(lambda: "the server is full" in me.status and "Trying again in" in me.status, "the sentence")
+            me.until(lambda: me.pill.startswith("Retrying in "), "when")
             first.send({"type": "leave"})
             first.rest()
-            me.window.retry_button.invoke()
-            me.until(lambda: me.status.startswith("Connected"), "connected")
+            me.press("<F5>")
+            me.until(me.is_connected, "connected")
 
 
 def test_being_replaced_is_a_refusal_with_advice_and_no_reconnect() -> None:
-    with running_server() as (_, port), driven(f"127.0.0.1:{port}") as me:
-        me.window.connect_button.invoke()
-        me.until(lambda: me.status.startswith("Connected"), "connected")
+    with running_server() as (_, port), connected(port) as me:
         assert me.window._client is not None
         token = me.window._client._resume_token
         with RawClient(port) as thief:
             thief.register("Me", resume_token=token)
             me.until(lambda: me.status.startswith("Refused: "), "refused")
-            assert "this one stays out" in me.status
+            assert "this one stays out" in me.status and me.pill == "Refused"
             assert me.window.connect_button.cget("text") == "Connect"
-            assert "stale" in me.tags("Me (you)")
+            assert "muted" in me.tags("Me (you)")
 
 
 def test_the_server_dies_and_comes_back_and_the_old_roster_stays_greyed(tmp_path: Path) -> None:
     with ServerProgram(tmp_path, **SHORT) as server:
         port = server.port
-        with driven(f"127.0.0.1:{port}") as me:
-            me.window.connect_button.invoke()
-            me.until(lambda: me.names() == ["Me (you)"], "our own row")
+        with connected(port) as me:
             server.kill()
-            me.until(lambda: "stale" in me.tags("Me (you)"), "grey")
+            me.until(lambda: me.values("Me (you)")[1] == "○ unknown", "grey")
+            assert "muted" in me.tags("Me (you)") and me.window.count_text.get() == "1 last seen here"
             assert me.status.startswith(("Lost the connection: ", "No connection: "))
-            assert me.window.count_text.get() == "1 last seen here"
+            me.until(lambda: me.root.title() == "reconnecting – Rollcall", "the title")
             with ServerProgram(tmp_path, port=port, **SHORT):
-                me.until(lambda: me.status.startswith("Connected"), "connected again")
-                me.until(lambda: me.tags("Me (you)") == ["own"], "fresh again")
+                me.until(me.is_connected, "connected again")
+                me.until(lambda: me.names() == ["Me (you)"] and "here" in me.tags("Me (you)"), "one fresh row")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGSTOP")
-def test_a_server_that_sleeps_is_noticed(tmp_path: Path) -> None:
-    with ServerProgram(tmp_path, **SHORT) as server, driven(server.address) as me:
-        me.window.connect_button.invoke()
-        me.until(lambda: me.status.startswith("Connected"), "connected")
+def test_a_server_that_sleeps_is_noticed_and_leaves_a_gap(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path, **SHORT) as server, connected(server.port) as me:
+        me.until(lambda: me.window.strip.find_withtag("trip"), "a beat")
         server.send_signal(signal.SIGSTOP)
         me.until(lambda: "no answer for" in me.status, "no answer")
+        me.until(lambda: me.window.strip.find_withtag("gap"), "a gap in the strip")
         server.send_signal(signal.SIGCONT)
-        me.until(lambda: me.status.startswith("Connected"), "connected again")
+        me.until(me.is_connected, "connected again")
 
 
 def test_hostile_and_foreign_names_are_shown_and_crash_nothing() -> None:
-    names = ["x" * 64, "李" * 64, "e\u0301" * 32, "👩‍🚀 Ada", "עדנה", "{[$x]} %s \\", '"; exit']
-    with running_server() as (_, port), driven(f"127.0.0.1:{port}") as me:
-        crowd = [RawClient(port) for _ in names]
-        for client, name in zip(crowd, names):
-            client.register(name)
-            client.until_type("client_list")
-        me.window.connect_button.invoke()
+    names = ["x" * 64, "李" * 64, "e\u0301" * 32, "👩‍🚀 Ada", "עדנה", "{[$x]} %s \\", '"; exit', "-x"]
+    with running_server() as (_, port), class_of(port, names), connected(port) as me:
         me.until(lambda: len(me.names()) == len(names) + 1, "all of them")
         shown = me.names()
         for name in names:
             assert name in shown or "👩" in name
-        for client in crowd:
-            client.close()
-
-
-def test_selection_and_scrolling_survive_changes() -> None:
-    with running_server(max_clients=200) as (_, port), driven(f"127.0.0.1:{port}") as me:
-        crowd = [RawClient(port) for _ in range(60)]
-        for number, client in enumerate(crowd):
-            client.register(f"Student {number}", roster=False)
-        me.window.connect_button.invoke()
-        me.until(lambda: len(me.names()) == 61, "everyone")
-        table = me.window.table
-        chosen = table.get_children()[30]
-        table.selection_set(chosen)
-        table.yview_moveto(0.5)
         me.root.update()
-        top = table.yview()[0]
-        crowd.pop().close()
-        me.until(lambda: len(me.names()) == 60, "one gone")
-        assert table.selection() == (chosen,)
-        assert abs(table.yview()[0] - top) < 0.05
-        for client in crowd:
-            client.close()
+        height = int(me.window.theme.row_height)
+        boxes = [me.tree.bbox(item) for item in me.tree.get_children()]
+        assert {box[3] for box in boxes if box} == {height}, "no name makes its row taller"
+        assert me.tree.winfo_width() <= me.root.winfo_width()
+        me.window.copy_roster(as_text)
+        assert "x" * 64 in me.root.clipboard_get()
 
 
-def test_the_smallest_size_still_shows_the_status() -> None:
+def test_the_place_in_a_long_table_survives_changes() -> None:
+    names = [f"Student {number:02}" for number in range(60)]
+    with running_server(max_clients=200) as (_, port), class_of(port, names) as crowd, connected(port) as me:
+        me.until(lambda: len(me.names()) == 61, "everyone")
+        chosen = me.item("Student 30")
+        me.tree.selection_set(chosen)
+        me.tree.yview("moveto", 0.4)
+        me.root.update()
+        top = me.tree.identify_row(me.window.theme.row_height * 2)
+        with class_of(port, ["Aaron", "Abel"]):  # above what is to be seen
+            crowd[59].send({"type": "leave"})
+            me.until(lambda: len(me.names()) == 63 and me.window.count_text.get() == "62 here", "the changes")
+            me.root.update()
+            assert me.tree.selection() == (chosen,)
+            assert me.tree.identify_row(me.window.theme.row_height * 2) == top
+
+
+def test_headings_sort_the_filter_filters_and_escape_clears_it() -> None:
+    with running_server() as (_, port), class_of(port, ["bea", "Abe", "Cal"]), connected(port, "Zoe") as me:
+        me.until(lambda: me.names() == ["Abe", "bea", "Cal", "Zoe (you)"], "by name, without regard to case")
+        me.click_heading(NAME)
+        assert me.names() == ["Zoe (you)", "Cal", "bea", "Abe"]
+        assert me.tree.heading(NAME, "text") == "Name ▼"
+        me.click_heading(FOR)
+        assert me.tree.heading(NAME, "text") == "Name" and me.tree.heading(FOR, "text") == "Connected for ▲"
+        me.press("<Control-f>")
+        assert me.root.focus_get() is me.window.filter_field
+        me.window.filter_field.insert("end", "BE")
+        me.until(lambda: sorted(me.names()) == ["Abe", "bea"], "filtered")
+        me.until(lambda: me.window.count_text.get() == "4 here, 2 shown", "how many")
+        with class_of(port, ["Bert", "Tom"]):
+            me.until(lambda: me.window.count_text.get() == "6 here, 3 shown", "the filter goes on")
+        me.press("<Escape>")
+        assert len(me.names()) == 6 and me.window.filter_text.get() == ""
+
+
+def test_the_theme_is_switched_and_remembered(tmp_path: Path) -> None:
+    pytest.importorskip("sv_ttk")
+    settings = SettingsFile(tmp_path)
+    with driven(settings=settings) as me:
+        assert me.window.log.text.cget("background") == PALETTES[LIGHT].surface
+        me.window.menu.invoke("Dark theme")
+        me.root.update()
+        assert me.window.log.text.cget("background") == PALETTES[DARK].surface
+        assert me.window.strip.cget("background") == PALETTES[DARK].surface
+        assert me.window.pill.cget("background") == PALETTES[DARK].pills["offline"]
+    with driven(settings=settings) as me:
+        assert me.window.theme.name == DARK and me.window.dark.get()
+
+
+def test_without_the_theme_package_the_platform_s_own_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gui_theme, "sv_ttk", None)
+    with running_server() as (_, port), connected(port) as me:
+        me.root.update()
+        assert me.window.theme.names == (LIGHT,)
+        assert me.window.menu.entrycget("Dark theme*", "state") == "disabled"
+        assert me.window.connect_button.winfo_ismapped()
+
+
+def test_the_first_start_says_what_to_do_and_the_next_reconnects(tmp_path: Path) -> None:
+    settings = SettingsFile(tmp_path)
+    with running_server() as (_, port):
+        with driven(name="", settings=settings) as me:
+            assert me.window.name_text.get() == login_name()
+            assert "The server prints its address" in me.status
+            me.until(lambda: me.root.focus_lastfor() is me.window.server_field, "the cursor where to type")
+            me.window.server_text.set(f"127.0.0.1:{port}")
+            me.window.name_text.set("Ann")
+            me.press("<Return>", me.window.name_field)
+            me.until(me.is_connected, "connected")
+        remembered = settings.load()[0]
+        assert remembered.connected and remembered.name == "Ann" and remembered.servers == (f"127.0.0.1:{port}",)
+        with driven(name="", settings=settings) as me:
+            assert me.window.server_text.get() == f"127.0.0.1:{port}" and me.window.name_text.get() == "Ann"
+            assert list(me.window.server_field.cget("values")) == [f"127.0.0.1:{port}"]
+            me.until(lambda: me.root.focus_lastfor() is me.window.name_field, "the cursor in the name")
+            me.window.connect_as_before()
+            me.until(me.is_connected, "connected by itself")
+            me.window.connect_button.invoke()
+        with driven(name="", settings=settings) as me:
+            me.window.connect_as_before()
+            assert me.status == "Not connected.", "the person had disconnected"
+
+
+def test_damaged_settings_are_put_aside_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text("{")
+    with driven(settings=SettingsFile(tmp_path)) as me:
+        assert "is damaged: it is not JSON" in me.status
+        assert (tmp_path / "settings.json.damaged").exists()
+
+
+def test_the_size_of_the_window_is_remembered(tmp_path: Path) -> None:
+    settings = SettingsFile(tmp_path)
+    with driven(settings=settings) as me:
+        me.root.geometry("777x555")
+        me.until(lambda: (me.root.winfo_width(), me.root.winfo_height()) == (777, 555), "the size")
+    with driven(settings=settings) as me:
+        me.until(lambda: (me.root.winfo_width(), me.root.winfo_height()) == (777, 555), "the same size")
+
+
+def test_the_log_is_filtered_copied_and_saved(tmp_path: Path) -> None:
+    with running_server(name="Room") as (_, port), connected(port) as me:
+        with class_of(port, ["Ann"]):
+            me.until(lambda: "Ann joined" in me.log, "Ann")
+        log = me.window.log
+        log.kind.set("People")
+        log.kind.event_generate("<<ComboboxSelected>>")
+        me.root.update()
+        assert "Ann joined" in me.log and "connected to" not in me.log
+        log.copy_button.invoke()
+        assert me.root.clipboard_get().count("Ann joined") == 1 and "connected to" not in me.root.clipboard_get()
+        log.kind.set("Connection")
+        log.kind.event_generate("<<ComboboxSelected>>")
+        me.root.update()
+        assert "Ann" not in me.log and "(Room)" in me.log
+        file = tmp_path / "log.txt"
+        me.window.ask_file = lambda **options: str(file)
+        log.save_button.invoke()
+        assert file.read_text(encoding="utf-8") == log.as_text() and "(Room)" in log.as_text()
+        me.until(lambda: me.status == f"Saved the log to {file}.", "where it is")
+        me.window.ask_file = lambda **options: str(tmp_path / "no such folder" / "log.txt")
+        log.save_button.invoke()
+        me.until(lambda: "was not saved" in me.status and "Choose another place" in me.status, "the failure")
+        me.window.ask_file = lambda **options: ""
+        log.save_button.invoke()
+
+
+def test_the_roster_and_addresses_are_copied() -> None:
+    with running_server() as (_, port), class_of(port, ["Ann", "=1+1"]), connected(port) as me:
+        me.until(lambda: len(me.names()) == 3, "everyone")
+        me.window.menu.invoke("Copy address")
+        assert me.root.clipboard_get() == f"127.0.0.1:{port}", "the server's, as no row is selected"
+        me.tree.selection_set(me.item("Ann"))
+        me.window.context_menu.invoke("Copy address")
+        assert me.root.clipboard_get() == "10.0.0.1:5000"
+        me.window.menu.invoke("Copy roster as CSV")
+        rows = list(csv.DictReader(io.StringIO(me.root.clipboard_get())))
+        assert {row["name"] for row in rows} == {"Ann", "Me", "'=1+1"}
+        me.press("<Control-c>", me.tree)
+        assert me.root.clipboard_get().splitlines()[0].split() == ["Name", "State", "Connected", "for", "Address"]
+        assert me.root.clipboard_get().count("\n") == 4
+
+
+def test_the_context_menu_is_for_the_row_under_the_mouse() -> None:
+    with running_server() as (_, port), class_of(port, ["Ann", "Ben"]), connected(port) as me:
+        me.until(lambda: len(me.names()) == 3, "everyone")
+        me.root.update()
+        shown: List[Any] = []
+        menu: Any = me.window.context_menu
+        menu.tk_popup = lambda x, y: shown.append((x, y))
+        box: Any = me.tree.bbox(me.item("Ben"))
+        x, y, _, height = box
+        me.tree.event_generate("<Button-3>", x=x + 5, y=y + height // 2)
+        assert me.tree.selection() == (me.item("Ben"),) and len(shown) == 1
+        me.press("<Shift-F10>", me.tree)
+        assert me.tree.selection() == (me.item("Ben"),) and len(shown) == 2
+
+
+def test_about_names_the_version() -> None:
     with driven() as me:
-        me.root.geometry("480x360")
-        me.until(lambda: me.root.winfo_width() == 480 and me.root.winfo_height() == 360, "the size")
-        for widget in (me.window.status, me.window.connect_button, me.window.table, me.window.log):
-            assert widget.winfo_ismapped() and widget.winfo_height() > 10
-            bottom = widget.winfo_rooty() - me.root.winfo_rooty() + widget.winfo_height()
-            assert bottom <= 360, f"{widget} ends at {bottom}"
+        me.window.menu.invoke("About Rollcall")
+        assert __version__ in me.said[0]
+
+
+def test_every_control_can_be_reached_with_the_tab_key() -> None:
+    with driven("127.0.0.1:1") as me:
+        me.window.server_field.focus_force()
+        me.root.update()
+        reached: List[Any] = []
+        while not reached or me.root.focus_get() is not me.window.server_field:
+            reached.append(me.root.focus_get())
+            assert reached[-1] is not None and len(reached) < 30
+            reached[-1].event_generate("<Tab>")
+            me.root.update()
+        window = me.window
+        wanted = [window.server_field, window.name_field, window.connect_button, window.filter_field]
+        wanted += [window.menu_button, window.table.tree, window.log.kind, window.log.copy_button]
+        assert [widget for widget in reached if widget in wanted] == wanted, "in the order that they are seen"
+
+
+def test_a_burst_of_events_is_taken_in_turns_and_the_window_lives_on() -> None:
+    with driven() as me:
+        for number in range(3 * client_gui.EVENTS_PER_TURN):
+            me.window._events.put(Connecting("h:1", number))
+        before = me.window.model.logged
+        me.window._take_turn()
+        assert 0 < me.window.model.logged - before <= client_gui.EVENTS_PER_TURN
+        me.until(lambda: me.window.model.logged == before + 3 * client_gui.EVENTS_PER_TURN, "all of them")
+
+
+MEASURE = """
+import sys, tkinter
+from tkinter import font
+import client_gui
+root = tkinter.Tk(className="Rollcall")
+window = client_gui.ClientWindow(root, "127.0.0.1:1", "Me")
+root.geometry("%dx%d" % tuple(window.theme.px(side) for side in client_gui.LEAST_SIZE))
+root.update()
+body = font.Font(root, font=window.theme.body_font)
+inside = all(
+    widget.winfo_ismapped() and widget.winfo_height() > 8 and widget.winfo_rootx() >= root.winfo_rootx()
+    and widget.winfo_rooty() + widget.winfo_height() <= root.winfo_rooty() + root.winfo_height()
+    and widget.winfo_rootx() + widget.winfo_width() <= root.winfo_rootx() + root.winfo_width()
+    for widget in (window.pill, window.status, window.connect_button, window.server_field, window.name_field,
+        window.retry_button, window.filter_field, window.menu_button, window.table.tree, window.strip, window.log.text,
+        window.log.save_button)
+)
+columns = sum(window.table.tree.column(key, "width") for key in window.table.tree["columns"])
+print(root.winfo_width(), window.theme.row_height, body.metrics("linespace"), int(inside),
+    int(columns <= window.table.tree.winfo_width()))
+window.close()
+"""
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb, for a screen of its own")
+def test_everything_has_its_place_at_the_smallest_size_on_usual_and_dense_screens() -> None:
+    measured = {}
+    for dpi in (96, 192):
+        with screen(dpi) as display:
+            done = subprocess.run(
+                [sys.executable, "-c", MEASURE], cwd=ROOT, env={**os.environ, "DISPLAY": display},
+                capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False,
+            )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        measured[dpi] = [int(word) for word in done.stdout.split()]
+    width, row, line, inside, columns = measured[96]
+    assert (width, inside, columns) == (480, 1, 1) and row > line
+    dense = measured[192]
+    assert abs(dense[0] - 960) < 5 and dense[3:] == [1, 1]
+    assert 1.8 <= dense[1] / row <= 2.2 and 1.8 <= dense[2] / line <= 2.2, "twice the pixels, the same size in hand"
 
 
 @pytest.mark.parametrize("moment", ["connecting", "waiting", "connected"])

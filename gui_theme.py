@@ -1,0 +1,129 @@
+"""How the window looks: the theme, one palette for each, and sizes that follow the screen.
+
+The widgets are drawn by `sv-ttk` where it is installed, in light or dark, else by the platform's own ttk theme, which
+has only its own look. What Tk draws without ttk (the state's pill, the log, the latency strip) takes its colours from
+here. A state is never told by colour alone: a shape and a word stand beside it.
+
+Belongs to the window and its thread.
+"""
+
+from __future__ import annotations
+
+import sys
+import tkinter as tk
+from dataclasses import dataclass
+from tkinter import font as tk_font
+from tkinter import ttk
+from typing import Any, Dict, Tuple
+
+try:
+    import sv_ttk  # type: ignore[import-not-found,import-untyped,unused-ignore]
+except ImportError:
+    sv_ttk = None  # type: ignore[assignment,unused-ignore]
+
+LIGHT, DARK = "light", "dark"
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of one theme. Each text has a contrast of at least 4.5:1 on what it stands on (WCAG 2.1, 1.4.3)."""
+
+    window: str
+    surface: str  # the table, the log, the latency strip
+    text: str
+    muted: str
+    good: str
+    late: str
+    bad: str
+    own: str  # the background of our own row
+    gap: str
+    pill_text: str
+    pills: Dict[str, str]
+
+
+PALETTES: Dict[str, Palette] = {
+    LIGHT: Palette(
+        window="#fafafa", surface="#ffffff", text="#1c1c1c", muted="#5f6368", good="#176b3a", late="#8a4b00",
+        bad="#a31515", own="#e2eefb", gap="#f3d4d0", pill_text="#ffffff",
+        pills={"offline": "#555b61", "connecting": "#8a4b00", "connected": "#176b3a", "reconnecting": "#8a4b00",
+               "refused": "#a31515"},
+    ),
+    DARK: Palette(
+        window="#1c1c1c", surface="#202020", text="#f2f2f2", muted="#a8adb3", good="#6fd08c", late="#f0b35a",
+        bad="#ff8f85", own="#22384d", gap="#5a2a26", pill_text="#10161c",
+        pills={"offline": "#a8adb3", "connecting": "#f0b35a", "connected": "#6fd08c", "reconnecting": "#f0b35a",
+               "refused": "#ff8f85"},
+    ),
+}  # fmt: skip
+
+# sv-ttk names its fonts and gives them sizes in pixels, which do not grow with the screen's density.
+_SV_FONTS: Dict[str, int] = {
+    "SunValleyCaptionFont": 12, "SunValleyBodyFont": 14, "SunValleyBodyStrongFont": 14, "SunValleyBodyLargeFont": 18,
+    "SunValleySubtitleFont": 20, "SunValleyTitleFont": 28,
+}  # fmt: skip
+
+
+def be_crisp() -> None:
+    """On Windows: tell the system that we draw in real pixels. Before the first `tk.Tk`; elsewhere nothing to do."""
+    if sys.platform == "win32":
+        import ctypes
+
+        try:
+            ctypes.windll.shcore.SetProcessDpiAwareness(1)
+        except (AttributeError, OSError):
+            pass  # Windows 7, or somebody has said it already
+
+
+class Theme:
+    """The look of one window: `use` a name of `names`; ``palette`` and ``scale`` are what it draws with."""
+
+    def __init__(self, root: tk.Tk) -> None:
+        self._root = root
+        self.scale: float = root.winfo_fpixels("1i") / 96
+        """Pixels for what is one pixel on a screen of 96 dots in an inch."""
+        self.names: Tuple[str, ...] = (LIGHT, DARK) if sv_ttk is not None else (LIGHT,)
+        self.name = LIGHT
+        self.palette = PALETTES[LIGHT]
+        self.row_height = 0
+        """Pixels of a row of the table, once a look is in use."""
+
+    def px(self, pixels: float) -> int:
+        """Pixels of this screen for pixels of a usual one."""
+        return max(1, round(pixels * self.scale))
+
+    def use(self, name: str) -> None:
+        """Change the look. What ttk does not draw must be painted anew afterwards."""
+        self.name = name if name in self.names else self.names[0]
+        self.palette = PALETTES[self.name]
+        style = ttk.Style(self._root)
+        if sv_ttk is not None:
+            sv_ttk.set_theme(self.name, self._root)
+            for font, size in _SV_FONTS.items():
+                tk_font.Font(self._root, name=font, exists=True).configure(size=-self.px(size))
+            # Its own is a family of Windows; elsewhere that would be the same as running text.
+            tk_font.Font(self._root, name="SunValleyBodyStrongFont", exists=True).configure(weight="bold")
+        elif style.theme_use() == "default":  # Tk's own look on X11 is from 1995
+            style.theme_use("clam")
+        self._root.configure(background=self.palette.window)
+        line = tk_font.Font(self._root, font=self.body_font).metrics("linespace")
+        self.row_height = line + self.px(8)
+        style.configure("Treeview", rowheight=self.row_height)
+        style.configure("Treeview.Heading", padding=(self.px(2), self.px(2)))
+        style.configure("Muted.TLabel", foreground=self.palette.muted)
+        style.configure("Strong.TLabel", font=self.strong_font)
+        self._count_font = tk_font.Font(self._root, font=self.strong_font)
+        self._count_font.configure(size=round(1.5 * self._count_font.actual("size")))
+        style.configure("Count.TLabel", font=self._count_font)
+
+    @property
+    def body_font(self) -> str:
+        """The name of the font for running text."""
+        return "SunValleyBodyFont" if sv_ttk is not None else "TkDefaultFont"
+
+    @property
+    def strong_font(self) -> Any:
+        """The same, but stronger."""
+        if sv_ttk is not None:
+            return "SunValleyBodyStrongFont"
+        actual = tk_font.Font(self._root, font="TkDefaultFont").actual()
+        return (actual["family"], actual["size"], "bold")
