@@ -115,13 +115,14 @@ class Connection:
             self._finished = last
             if self._backlog is None:
                 taken = self._send_some_locked(data)
+                if taken == len(data):
+                    return SENT
                 if taken < 0:
                     return FAILED
-                if taken < len(data):
-                    self._backlog = deque((memoryview(data)[taken:],))
-                    self._backlog_bytes = 0  # the stuck message is shared by many; only what follows is counted
-                    self._moved_at = self._clock()
-                result = SENT if self._backlog is None else BACKLOGGED
+                self._backlog = deque((memoryview(data)[taken:],))
+                self._backlog_bytes = 0  # the stuck message is shared by many; only what follows is counted
+                self._moved_at = self._clock()
+                result = BACKLOGGED
             elif self._backlog_bytes + len(data) > MAX_BACKLOG:
                 self._broken = True
                 result = FAILED

@@ -52,11 +52,16 @@ LEAST_BURST = 10
 LAST_WORDS = 1.0
 """Seconds that a refused peer has to read why, before its socket is closed."""
 
-OVERSPENT = -1.0
-"""What `Allowance.spend` says of a message too many."""
-
 _SEQ_HEAD = b'{"type":"ping","seq":'
 _SEQ_MAX = len(_SEQ_HEAD) + 15 + len(b"}\n")
+
+
+class Refusal(Exception):
+    """The conversation ends with this error, which is no broken message."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.code)
+        self.error = error
 
 
 class Allowance:
@@ -66,17 +71,21 @@ class Allowance:
     a time: the moment at which it would be back at nothing.
     """
 
-    __slots__ = ("_cost", "_tolerance")
+    __slots__ = ("_cost", "_rate", "_tolerance")
 
     def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
         self._cost = 1.0 / rate if rate else 0.0
         self._tolerance = self._cost * burst
 
     def spend(self, used_until: float, now: float) -> float:
-        """One message at monotonic time ``now`` by a client that was at ``used_until`` (0 at first): where it is then,
-        or `OVERSPENT` if the message is one too many."""
+        """One message at monotonic time ``now`` by a client that was at ``used_until`` (0 at first): where it is then.
+        Raises `Refusal` (``rate_limited``) if the message is one too many."""
         used_until = (used_until if used_until > now else now) + self._cost
-        return OVERSPENT if used_until - now > self._tolerance else used_until
+        if used_until - now > self._tolerance:
+            what = f"more than {self._rate:g} messages a second; an honest client sends one in each heartbeat interval"
+            raise Refusal(Error("rate_limited", what, RETRY_WHEN_RATE_LIMITED))
+        return used_until
 
 
 class ClientHandler(socketserver.BaseRequestHandler):
@@ -102,9 +111,9 @@ class ClientHandler(socketserver.BaseRequestHandler):
         except ProtocolError as error:
             self._note(logging.WARNING, "%s from %s: %s", error.code, self._connection.label, error)
             self._refuse(Error(error.code, str(error)))
-        except _Refused as refused:
-            self._note(logging.INFO, "%s: %s", refused.error.code, self._connection.label)
-            self._refuse(refused.error)
+        except Refusal as refusal:
+            self._note(logging.INFO, "%s: %s", refusal.error.code, self._connection.label)
+            self._refuse(refusal.error)
         except OSError as error:
             self._note(logging.DEBUG, "broken: %s: %s", self._connection.label, error)
 
@@ -120,37 +129,40 @@ class ClientHandler(socketserver.BaseRequestHandler):
         self.server.journal.note(log, level, message, *facts)
 
     def _converse(self) -> None:
+        # At thousands of clients nearly everything that arrives is a heartbeat. It passes through here with as few
+        # calls as possible: each touches memory that has left the caches since this thread last ran.
         decoder = LineDecoder()
-        connection, roster, clock, fast = self._connection, self._roster, self.server.clock, self.server.quiet
+        connection, roster, session = self._connection, self._roster, self._session
+        clock, allowance, fast = self.server.clock, self.server.allowance, self.server.quiet
         while True:
             data = connection.receive()
+            pong = self._pong_to(data) if fast and decoder.idle else None
+            if pong is not None:
+                now = clock()
+                self._used_until = allowance.spend(self._used_until, now)
+                if roster.renew(session, now) == RETURNED:
+                    self._has_returned(now)
+                if connection.send(pong) == BACKLOGGED:
+                    self.server.publisher.finish(connection)
+                continue
             if not data:
                 if self._version == 1:
                     self._end = LEFT  # version 1 has no other goodbye
                 return
-            if fast and self._version and decoder.idle:
-                pong = self._pong_to(data)
-                if pong is not None:
-                    now = clock()
-                    self._spend(now)
-                    renewed = roster.renew(self._session, now)
-                    if renewed:
-                        self._renewal_changed(renewed)
-                    self._send(pong)
-                    continue
             for line in decoder.feed(data):
                 if not self._one_line(line):
                     return
 
     def _pong_to(self, data: bytes) -> Optional[bytes]:
-        """The answer if these bytes are exactly one ping as every client writes it, found without parsing JSON.
-
-        At thousands of clients nearly everything that arrives is a heartbeat: comparing bytes makes
-        it several times cheaper. Anything else takes the way through `decode`, with the same result.
-        """
+        """The answer if these bytes are exactly one ping of a registered client, as every client writes it. Comparing
+        bytes is several times cheaper than parsing JSON. Anything else takes the way through `decode`, with the same
+        result."""
+        version = self._version
         if data == PING_LINE:
-            return PONG_LINE if self._version == 1 else b'{"type":"pong","rev":%d}\n' % self._roster.rev
-        if self._version == PROTOCOL_VERSION and len(data) <= _SEQ_MAX and data.startswith(_SEQ_HEAD):
+            if version == PROTOCOL_VERSION:
+                return b'{"type":"pong","rev":%d}\n' % self._roster.rev
+            return PONG_LINE if version else None
+        if version == PROTOCOL_VERSION and len(data) <= _SEQ_MAX and data.startswith(_SEQ_HEAD):
             seq = data[len(_SEQ_HEAD) : -2]
             if data.endswith(b"}\n") and seq.isdigit() and (seq[0] != 48 or seq == b"0"):
                 return b'{"type":"pong","seq":%b,"rev":%d}\n' % (seq, self._roster.rev)
@@ -161,27 +173,21 @@ class ClientHandler(socketserver.BaseRequestHandler):
         if self.server.trace is not None:
             self.server.trace("<", self._connection, line)
         now = self.server.clock()
-        self._spend(now)
+        self._used_until = self.server.allowance.spend(self._used_until, now)
         message = decode(line)
         if not self._version:
             if not isinstance(message, Register):
                 raise ProtocolError("bad_message", 'the first message must be "register"')
             return self._register(message)
         renewed = self._roster.renew(self._session, now)
-        if renewed:
-            self._renewal_changed(renewed)
+        if renewed == RETURNED:
+            self._has_returned(now)
         return renewed != GONE and self._answer(message)
 
-    def _spend(self, now: float) -> None:
-        used_until = self.server.allowance.spend(self._used_until, now)
-        if used_until == OVERSPENT:
-            raise _rate_limited(self.server.config.message_rate)
-        self._used_until = used_until
-
-    def _renewal_changed(self, renewed: int) -> None:
-        if renewed == RETURNED:
-            self.server.sweeper.arm(self.server.clock() + LATE_AFTER * self.server.config.heartbeat_interval)
-            self.server.publisher.wake()
+    def _has_returned(self, now: float) -> None:
+        """It was late and is not any more: everyone is told, and it may be late again sooner than anything known."""
+        self.server.sweeper.arm(now + LATE_AFTER * self.server.config.heartbeat_interval)
+        self.server.publisher.wake()
 
     def _answer(self, message: Message) -> bool:
         if isinstance(message, Ping):
@@ -214,7 +220,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
                 message.resume_token,
             )
         except RosterFull:
-            raise _Refused(self.server.full()) from None
+            raise Refusal(self.server.full()) from None
         if joined is None:
             return False  # its registration deadline was first, and the sweeper has told it
         self._version = message.protocol
@@ -266,16 +272,3 @@ class ClientHandler(socketserver.BaseRequestHandler):
         self._connection.send(encode(error), last=True)
         self._connection.finish_sending()
         self._connection.drain(LAST_WORDS)
-
-
-class _Refused(Exception):
-    """The conversation ends with this error, which is no broken message."""
-
-    def __init__(self, error: Error) -> None:
-        super().__init__(error.code)
-        self.error = error
-
-
-def _rate_limited(rate: float) -> _Refused:
-    message = f"more than {rate:g} messages a second; an honest client sends one in each heartbeat interval"
-    return _Refused(Error("rate_limited", message, RETRY_WHEN_RATE_LIMITED))

@@ -338,7 +338,7 @@ class LineDecoder:
     ``max_line`` plus what is fed at once.
     """
 
-    __slots__ = ("_buffer", "_max_line", "_searched")
+    __slots__ = ("_buffer", "_max_line", "_searched", "idle")
 
     def __init__(self, max_line: int = MAX_CLIENT_LINE) -> None:
         self._max_line = max_line
@@ -346,11 +346,8 @@ class LineDecoder:
         # Bytes at the front of the buffer known to hold no line end: without this, a long line that
         # comes byte by byte is searched from its start each time.
         self._searched = 0
-
-    @property
-    def idle(self) -> bool:
-        """True between two lines: nothing of an unfinished line is held."""
-        return not self._buffer
+        self.idle = True
+        """True between two lines: nothing of an unfinished line is held. To be read only."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield each line that ``data`` completes, without its end.
@@ -375,6 +372,7 @@ class LineDecoder:
         finally:
             del buffer[:start]
             self._searched = len(buffer)
+            self.idle = not buffer
 
     def _check(self, length: int) -> None:
         if length > self._max_line:

@@ -145,25 +145,17 @@ class Roster:
         self._deadlines: List[Tuple[float, int]] = []
         self._seats_taken = 0
         self._next_member = 1
-        self._rev = 0
-        self._list_rev = 0
-        # The member that changed at revision _rev - len + 1 + index, with the reason if it went.
+        # To be read without the lock, too: one word, and a stale value is only an older truth. No properties: every
+        # pong tells the revision.
+        self.rev = 0
+        """The revision: how often the roster has changed since the start. To be read only."""
+        self.list_rev = 0
+        """The revision at which somebody last came or went; states alone do not count. To be read only."""
+        # The member that changed at revision rev - len + 1 + index, with the reason if it went.
         self._log: Deque[Tuple[int, Optional[str]]] = deque(maxlen=max(1024, max_clients))
 
-    # --- read without the lock: one attribute, one word, and a stale value is only an older truth ---
-
-    @property
-    def rev(self) -> int:
-        """The revision: how often the roster has changed since the start."""
-        return self._rev
-
-    @property
-    def list_rev(self) -> int:
-        """The revision at which somebody last came or went; states alone do not count."""
-        return self._list_rev
-
     def __len__(self) -> int:
-        """The number of members."""
+        """The number of members; read without the lock."""
         return len(self._members)
 
     # --- the life of a session ------------------------------------------------------------------------------
@@ -248,7 +240,7 @@ class Roster:
         expired: List[Expired] = []
         with self._lock:
             now = self._clock()
-            before = self._rev
+            before = self.rev
             extended = self._extend_locked(now)
             for _ in range(SWEEP_BATCH):
                 if not self._deadlines or self._deadlines[0][0] > now:
@@ -268,7 +260,7 @@ class Roster:
                 else:
                     self._queue_locked(session, due)
             next_due = self._deadlines[0][0] if self._deadlines else None
-            changed = self._rev != before
+            changed = self.rev != before
         return Sweep(expired, changed, next_due, extended)
 
     # --- what the publisher needs ---------------------------------------------------------------------------
@@ -276,7 +268,7 @@ class Roster:
     def snapshot(self) -> Snapshot:
         """Everyone, in the order of arrival."""
         with self._lock:
-            return Snapshot(self._rev, [member.entry for member in self._members.values()])
+            return Snapshot(self.rev, [member.entry for member in self._members.values()])
 
     def changes_since(self, rev: int) -> Optional[Changes]:
         """What changed after revision ``rev``, each member once, as it is now.
@@ -285,7 +277,7 @@ class Roster:
         between is in ``down`` although the reader never knew it; that is harmless.
         """
         with self._lock:
-            count = self._rev - rev
+            count = self.rev - rev
             if not 0 <= count <= len(self._log) or count > 2 * len(self._members) + 16:
                 return None
             start = len(self._log) - count
@@ -297,7 +289,7 @@ class Roster:
                 last.update(list(self._log)[start:])
             up = [self._members[member_id].entry for member_id, reason in last.items() if reason is None]
             down = [Departure(member_id, reason) for member_id, reason in last.items() if reason is not None]
-            return Changes(self._rev, up, down)
+            return Changes(self.rev, up, down)
 
     # --- resume tokens: the member's id and a proof that we gave it away, so that none is ever stored -----------
     # The proof is keyed BLAKE2 (RFC 7693). An HMAC of OpenSSL would keep 3 KiB for each thread that ever made one.
@@ -362,7 +354,7 @@ class Roster:
         self._change_locked(session.member_id, None, listed=False)
 
     def _change_locked(self, member_id: int, reason: Optional[str], listed: bool) -> None:
-        self._rev += 1
+        self.rev += 1
         self._log.append((member_id, reason))
         if listed:
-            self._list_rev = self._rev
+            self.list_rev = self.rev

@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 import pytest
 
 from config import ServerConfig
-from handler import OVERSPENT, Allowance
+from handler import Allowance, Refusal
 from helpers import RawClient, ServerProgram, running_server, wait_until
 from protocol import MAX_CLIENT_LINE, ClientList, Entry, encode
 from server import SPARE_CONNECTIONS, RollcallServer, listen, reachable_addresses
@@ -283,16 +283,19 @@ def test_an_allowance_is_a_burst_and_then_a_rate() -> None:
 
     def spend(now: float) -> bool:
         nonlocal used
-        after = allowance.spend(used, now)
-        if after != OVERSPENT:
-            used = after
-        return after != OVERSPENT
+        try:
+            used = allowance.spend(used, now)
+        except Refusal as refusal:
+            assert refusal.error.code == "rate_limited" and "more than 10 messages a second" in refusal.error.message
+            return False
+        return True
 
     assert sum(spend(100.0) for _ in range(50)) == 20
     assert not spend(100.05)
     assert spend(100.15)
     assert sum(spend(200.0) for _ in range(50)) == 20
-    assert all(Allowance(0, 0).spend(0.0, 1.0) != OVERSPENT for _ in range(1000))
+    unlimited = Allowance(0, 0)
+    assert all(unlimited.spend(0.0, 1.0) == 1.0 for _ in range(1000))
 
 
 def test_stopping_tells_everyone_and_ends_every_thread() -> None:
