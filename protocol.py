@@ -257,8 +257,10 @@ def list_line(entries: List[str], epoch: Optional[str] = None, rev: Optional[int
 
 
 def delta_line(epoch: str, from_rev: int, rev: int, up: List[str], down: List[Departure]) -> bytes:
-    """A ``roster_delta`` line from entries that are JSON already. Empty ``up`` or ``down`` is left out."""
-    parts = [f'{{"type":"roster_delta","epoch":"{epoch}","from":{from_rev},"rev":{rev}']
+    """A ``roster_delta`` line from entries that are JSON already. Empty ``up`` or ``down`` is left out, and so is
+    ``from`` for a single step: one person who comes late costs a line to each of the others."""
+    head = "" if from_rev == rev - 1 else f'"from":{from_rev},'
+    parts = [f'{{"type":"roster_delta","epoch":"{epoch}",{head}"rev":{rev}']
     if up:
         parts.append(',"up":[' + ",".join(up) + "]")
     if down:
@@ -624,13 +626,12 @@ def _read_client_list(fields: Mapping[str, Any]) -> ClientList:
 
 
 def _read_delta(fields: Mapping[str, Any]) -> RosterDelta:
-    down = tuple(
-        Departure(_integer(row, "id"), _choice(row, "reason", REASONS)) for row in _rows(fields, "down")
-    )
+    down = tuple(Departure(_integer(row, "id"), _choice(row, "reason", REASONS)) for row in _rows(fields, "down"))
+    rev = _integer(fields, "rev")
     return RosterDelta(
         epoch=_text(fields, "epoch", MAX_TEXT),
-        from_rev=_integer(fields, "from"),
-        rev=_integer(fields, "rev"),
+        from_rev=max(0, rev - 1) if fields.get("from") is None else _integer(fields, "from"),
+        rev=rev,
         up=tuple(_read_entry(row) for row in _rows(fields, "up")),
         down=down,
     )

@@ -83,9 +83,9 @@ class Crowd:
             member.socket.close()
         self._selector.close()
 
-    def pump(self, seconds: float) -> None:
-        """Read what has come, waiting at most so long for something."""
-        for key, _ in self._selector.select(seconds):
+    def pump(self, seconds: float, most: int = 1 << 30) -> None:
+        """Read what has come for so many members at most, waiting at most so long for something."""
+        for key, _ in self._selector.select(seconds)[:most]:
             member: Member = key.data
             try:
                 data = member.socket.recv(1 << 18)

@@ -160,6 +160,8 @@ def test_names_are_trimmed_and_all_scripts_are_welcome() -> None:
         (b'{"type":"client_list","clients":[1]}', "clients"),
         (b'{"type":"client_list","clients":[{"ip":"a","port":1,"id":1,"state":"gone"}]}', "state: must be one of here"),
         (b'{"type":"roster_delta","epoch":"e","from":1,"rev":2,"down":[{"id":1,"reason":"x"}]}', "reason"),
+        (b'{"type":"roster_delta","epoch":"e","from":-1,"rev":2}', "from"),
+        (b'{"type":"roster_delta","epoch":"e","from":1}', "rev"),
         (b'{"type":"packed"}', "zlib: must be a zlib stream in base64"),
         (b'{"type":"packed","zlib":"@@"}', "zlib"),
     ],
@@ -320,3 +322,10 @@ def test_addresses_that_people_type(text: str, host: str, port: int) -> None:
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="is not a"):
         parse_address(text)
+
+
+def test_a_delta_of_one_step_need_not_say_where_it_begins() -> None:
+    assert encode(RosterDelta("e", 11, 12)) == b'{"type":"roster_delta","epoch":"e","rev":12}\n'
+    assert encode(RosterDelta("e", 10, 12)) == b'{"type":"roster_delta","epoch":"e","from":10,"rev":12}\n'
+    assert decode(b'{"type":"roster_delta","epoch":"e","rev":12}') == RosterDelta("e", 11, 12)
+    assert decode(b'{"type":"roster_delta","epoch":"e","rev":0}') == RosterDelta("e", 0, 0)
