@@ -73,6 +73,11 @@ class Crowd:
         self._selector.register(sock, selectors.EVENT_READ, member)
         return member
 
+    def ping_all(self) -> None:
+        """One heartbeat of each member."""
+        for member in self.members:
+            member.socket.send(PING_LINE)
+
     def leave(self, member: Member) -> None:
         self._selector.unregister(member.socket)
         member.socket.close()

@@ -219,7 +219,10 @@ def expiry(folder: Path, count: int, silent_count: int, seconds: float) -> Sampl
                 for number in range(1, count):
                     crowd.join(hello(number, roster=False))
                     crowd.pump(0, AT_ONCE)
+                    if number % 2000 == 0:
+                        crowd.ping_all()  # so many joins take so long that the first would be late already
                 crowd.until(lambda: crowd.registered == count - 1, "registered")
+                crowd.ping_all()
                 chance = random.Random(2)
                 stops = sorted(chance.uniform(interval, seconds) for _ in range(silent_count))
                 begun = time.monotonic()
