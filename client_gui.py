@@ -34,10 +34,11 @@ try:
     import tkinter as tk
     from tkinter import filedialog, messagebox, ttk
 
+    from gui_connection import ConnectionBar
     from gui_latency import LatencyStrip
     from gui_log import ActivityLog
     from gui_table import RosterTable
-    from gui_theme import DARK, LIGHT, Theme, be_crisp
+    from gui_theme import DARK, LIGHT, Theme, be_crisp, set_text
 except ImportError:  # said in a sentence by main()
     if not TYPE_CHECKING:
         tk = None
@@ -103,57 +104,28 @@ class ClientWindow:
         body = self.body = ttk.Frame(root, padding=px(8))
         body.pack(fill="both", expand=True)
         body.columnconfigure(0, weight=1)
-        body.rowconfigure(3, weight=3, minsize=px(100))
-        body.rowconfigure(5, weight=1, minsize=px(72))
-        self._build_form(body)
-        self._build_status(body)
+        body.rowconfigure(2, weight=3, minsize=px(100))
+        body.rowconfigure(4, weight=1, minsize=px(72))
+        self.bar = ConnectionBar(
+            body, self.theme, self.server_text, self.name_text, self.status_text, self.toggle, self.connect,
+            self.retry_now,
+        )  # fmt: skip
+        self.bar.offer(self.settings.servers)
+        self.bar.grid(row=0, column=0, sticky="ew", pady=(0, px(6)))
         self._build_toolbar(body)
         self.table = RosterTable(body, self.theme, self._tk_text)
-        self.table.grid(row=3, column=0, sticky="nsew")
+        self.table.grid(row=2, column=0, sticky="nsew")
         self._build_latency(body)
         self.log = ActivityLog(body, self.theme, self.model.log, self._tk_text, self.save_log, self.copy_log)
-        self.log.grid(row=5, column=0, sticky="nsew")
+        self.log.grid(row=4, column=0, sticky="nsew")
         self._build_menus()
         self._bind_keys()
-        (self.name_field if self.server_text.get() else self.server_field).focus_set()
-
-    def _build_form(self, body: ttk.Frame) -> None:
-        px = self.theme.px
-        form = ttk.Frame(body)
-        form.grid(row=0, column=0, sticky="ew", pady=(0, px(6)))
-        form.columnconfigure(1, weight=3, minsize=px(130))
-        form.columnconfigure(3, weight=2, minsize=px(72))
-        self.server_field = ttk.Combobox(form, textvariable=self.server_text, width=14)
-        self.server_field.configure(values=list(self.settings.servers))
-        self.name_field = ttk.Entry(form, textvariable=self.name_text, width=9)
-        ttk.Label(form, text="Server").grid(row=0, column=0, padx=(0, px(5)))
-        self.server_field.grid(row=0, column=1, sticky="ew")
-        ttk.Label(form, text="Name").grid(row=0, column=2, padx=(px(8), px(5)))
-        self.name_field.grid(row=0, column=3, sticky="ew")
-        self.connect_button = ttk.Button(form, text="Connect", command=self.toggle, width=10, style="Accent.TButton")
-        self.connect_button.grid(row=0, column=4, padx=(px(8), 0))
-
-    def _build_status(self, body: ttk.Frame) -> None:
-        px = self.theme.px
-        bar = ttk.Frame(body)
-        bar.grid(row=1, column=0, sticky="ew", pady=(0, px(6)))
-        bar.columnconfigure(1, weight=1)
-        self.pill = tk.Label(bar, font=self.theme.strong_font, padx=px(12), pady=px(5))
-        self.pill.grid(row=0, column=0, sticky="nw")
-        self.status = ttk.Label(bar, textvariable=self.status_text, justify="left", wraplength=px(300))
-        self.status.grid(row=0, column=1, sticky="w", padx=px(10))
-        bar.bind("<Configure>", lambda event: self._wrap_status(event.width))
-        self.retry_button = ttk.Button(bar, text="Retry now", command=self.retry_now)
-        self.retry_button.grid(row=0, column=2, sticky="ne")
-
-    def _wrap_status(self, width: int) -> None:
-        taken = self.pill.winfo_reqwidth() + self.retry_button.winfo_reqwidth() + self.theme.px(24)
-        self.status.configure(wraplength=max(self.theme.px(100), width - taken))
+        (self.bar.name_field if self.server_text.get() else self.bar.server_field).focus_set()
 
     def _build_toolbar(self, body: ttk.Frame) -> None:
         px = self.theme.px
         bar = ttk.Frame(body)
-        bar.grid(row=2, column=0, sticky="ew", pady=(0, px(6)))
+        bar.grid(row=1, column=0, sticky="ew", pady=(0, px(6)))
         bar.columnconfigure(0, weight=1)
         ttk.Label(bar, textvariable=self.count_text, style="Count.TLabel").grid(row=0, column=0, sticky="w")
         ttk.Label(bar, text="Filter", style="Muted.TLabel").grid(row=0, column=1, padx=px(6))
@@ -166,7 +138,7 @@ class ClientWindow:
     def _build_latency(self, body: ttk.Frame) -> None:
         px = self.theme.px
         bar = ttk.Frame(body)
-        bar.grid(row=4, column=0, sticky="ew", pady=px(5))
+        bar.grid(row=3, column=0, sticky="ew", pady=px(5))
         bar.columnconfigure(1, weight=1)
         ttk.Label(bar, text="Round trip", style="Strong.TLabel").grid(row=0, column=0, padx=(0, px(10)))
         self.strip = LatencyStrip(bar, self.theme)
@@ -192,8 +164,6 @@ class ClientWindow:
 
     def _bind_keys(self) -> None:
         root, tree = self.root, self.table.tree
-        for field in (self.server_field, self.name_field):
-            field.bind("<Return>", lambda event: self.connect())
         root.bind("<F5>", lambda event: self.retry_now())
         root.bind("<Control-f>", lambda event: self._focus_filter())
         root.bind("<Control-q>", lambda event: self.close())
@@ -224,22 +194,22 @@ class ClientWindow:
             return
         self._notice = ""
         if not self.server_text.get().strip():
-            self._complain(HINT, self.server_field)
+            self._complain(HINT, self.bar.server_field)
             return
         try:
             address = parse_address(self.server_text.get(), DEFAULT_PORT)
             name = check_name(self.name_text.get())
         except ProtocolError as error:
-            self._complain(str(error), self.name_field)
+            self._complain(str(error), self.bar.name_field)
             return
         except ValueError as error:
-            self._complain(str(error), self.server_field)
+            self._complain(str(error), self.bar.server_field)
             return
         self._client = Client(address, name, self._events)
         self._complaint = ""
         self.settings = self.settings.with_server(str(address))
         self.server_text.set(str(address))
-        self.server_field.configure(values=list(self.settings.servers))
+        self.bar.offer(self.settings.servers)
         self._remember(name=name, connected=True)
         self.model.begin(str(address))
         self._client.start()
@@ -253,8 +223,7 @@ class ClientWindow:
     def _complain(self, sentence: str, field: ttk.Entry) -> None:
         self._complaint = sentence[0].upper() + sentence[1:] + ("" if sentence.endswith(".") else ".")
         self._refresh()
-        field.focus_set()
-        field.selection_range(0, "end")
+        self.bar.complain_about(field)
 
     def disconnect(self) -> None:
         """Say goodbye, in a thread of its own: the server may take its time to answer."""
@@ -387,19 +356,10 @@ class ClientWindow:
         return f"{count}, {listed} shown" if self.table.order.filter.strip() else count
 
     def _show_state(self) -> None:
-        model, palette, now = self.model, self.theme.palette, time.monotonic()
-        set_option(self.pill, "text", model.pill(now))
-        set_option(self.pill, "background", palette.pills[model.phase])
-        set_option(self.pill, "foreground", palette.pill_text)
+        model, now = self.model, time.monotonic()
         said = self._complaint or self._notice or (HINT if self._is_first_start() else model.status(now))
         set_text(self.status_text, self._tk_text(said))
-        set_option(self.status, "foreground", palette.bad if self._complaint else palette.text)
-        running = self._client is not None
-        set_option(self.connect_button, "text", "Disconnect" if running else "Connect")
-        for field in (self.server_field, self.name_field):
-            set_option(field, "state", "disabled" if running else "normal")
-        waiting = running and model.is_running and model.phase != CONNECTED
-        set_option(self.retry_button, "state", "normal" if waiting else "disabled")
+        self.bar.show(model, now, self._client is not None, bool(self._complaint))
 
     def _is_first_start(self) -> bool:
         return self.model.phase == OFFLINE and not self.settings.servers and not self.server_text.get()
@@ -415,18 +375,6 @@ def _set_icon(root: tk.Tk) -> None:
         root.iconphoto(True, tk.PhotoImage(master=root, file=str(folder / "rollcall.png")))
     except tk.TclError:
         pass  # a window without an icon is a window all the same
-
-
-def set_text(variable: tk.StringVar, text: str) -> None:
-    """Set a text only if it is another: Tk redraws for each call."""
-    if variable.get() != text:
-        variable.set(text)
-
-
-def set_option(widget: Any, option: str, value: str) -> None:
-    """Configure a widget only if that changes it."""
-    if str(widget.cget(option)) != value:
-        widget.configure(**{option: value})
 
 
 def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:

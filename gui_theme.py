@@ -127,3 +127,15 @@ class Theme:
             return "SunValleyBodyStrongFont"
         actual = tk_font.Font(self._root, font="TkDefaultFont").actual()
         return (actual["family"], actual["size"], "bold")
+
+
+def set_text(variable: tk.StringVar, text: str) -> None:
+    """Set a text only if it is another: Tk redraws for each call."""
+    if variable.get() != text:
+        variable.set(text)
+
+
+def set_option(widget: Any, option: str, value: str) -> None:
+    """Configure a widget only if that changes it."""
+    if str(widget.cget(option)) != value:
+        widget.configure(**{option: value})

@@ -34,8 +34,8 @@ just after a push is still with everyone within 50 ms."""
 
 PUSH_SHARE = 2.0
 """A push that took this thread more than half the interval stretches it by this factor: heartbeats get at least half
-the time. Processor time counts, not the clock: while a class joins, the handlers run in the middle of a push, and a push
-that waited for them is no reason to let the next one wait."""
+the time. Processor time counts, not the clock: while a class joins, the handlers run in the middle of a push, and a
+push that waited for them is no reason to let the next one wait."""
 
 SENDS_PER_BREATH = 128
 BREATH = 0.0001

@@ -102,7 +102,7 @@ class Driven:
 
     @property
     def pill(self) -> str:
-        return str(self.window.pill.cget("text"))
+        return str(self.window.bar.pill.cget("text"))
 
     @property
     def log(self) -> str:
@@ -124,7 +124,7 @@ def driven(server: str = "", name: str = "Me", settings: Optional[SettingsFile] 
 @contextmanager
 def connected(port: int, name: str = "Me") -> Iterator[Driven]:
     with driven(f"127.0.0.1:{port}", name) as me:
-        me.window.connect_button.invoke()
+        me.window.bar.connect_button.invoke()
         me.until(lambda: me.is_connected() and me.names(), "connected")
         yield me
 
@@ -147,7 +147,7 @@ def class_of(port: int, names: Sequence[str]) -> Iterator[List[RawClient]]:
 def test_it_connects_shows_the_roster_and_disconnects() -> None:
     with running_server(name="Room 12", **SHORT) as (server, port), driven(f"127.0.0.1:{port}") as me:
         assert (me.status, me.pill) == ("Not connected.", "Offline")
-        me.window.connect_button.invoke()
+        me.window.bar.connect_button.invoke()
         me.until(lambda: me.names() == ["Me (you)"], "our own row")
         me.until(lambda: me.status == f"Connected to Room 12 at 127.0.0.1:{port}.", "connected")
         assert "own" in me.tags("Me (you)") and me.values("Me (you)")[1] == "● here" and me.pill == "Connected"
@@ -161,12 +161,12 @@ def test_it_connects_shows_the_roster_and_disconnects() -> None:
         me.until(lambda: me.values("Ann")[1].startswith("✕ connection lost "), "Ann gone")
         assert "muted" in me.tags("Ann") and me.window.count_text.get() == "1 here"
         assert "Ann joined" in me.log and "Ann lost the connection" in me.log
-        assert me.state(me.window.server_field) == "disabled"
-        me.window.connect_button.invoke()
+        assert me.state(me.window.bar.server_field) == "disabled"
+        me.window.bar.connect_button.invoke()
         me.until(lambda: me.status == "Not connected.", "disconnected")
         me.until(lambda: len(server.roster) == 0, "the server to know")
-        assert me.state(me.window.server_field) == "normal"
-        me.window.connect_button.invoke()
+        assert me.state(me.window.bar.server_field) == "normal"
+        me.window.bar.connect_button.invoke()
         me.until(me.is_connected, "connected again")
 
 
@@ -199,20 +199,20 @@ def test_what_is_wrong_in_a_field_is_a_sentence_and_the_cursor_is_there(
         me.window.server_text.set(server)
         me.window.name_text.set(name)
         me.root.focus_force()
-        me.window.connect_button.invoke()
+        me.window.bar.connect_button.invoke()
         me.root.update()
         assert words in me.status
-        assert me.window.connect_button.cget("text") == "Connect"
-        wanted = me.window.server_field if field == "server" else me.window.name_field
+        assert me.window.bar.connect_button.cget("text") == "Connect"
+        wanted = me.window.bar.server_field if field == "server" else me.window.bar.name_field
         assert me.root.focus_get() is wanted
 
 
 def test_a_complaint_goes_when_it_is_put_right() -> None:
     with running_server() as (_, port), driven("h:x") as me:
-        me.window.connect_button.invoke()
+        me.window.bar.connect_button.invoke()
         assert "is not a port" in me.status
         me.window.server_text.set(f" 127.0.0.1:{port} ")
-        me.window.connect_button.invoke()
+        me.window.bar.connect_button.invoke()
         me.until(me.is_connected, "connected")
         assert me.window.server_text.get() == f"127.0.0.1:{port}"
 
@@ -221,21 +221,21 @@ def test_nobody_listening_is_said_and_retried_on_demand() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with driven(f"127.0.0.1:{port}") as me:
-        me.window.connect_button.invoke()
+        me.window.bar.connect_button.invoke()
         me.until(lambda: "nothing listens at" in me.status and "Trying again" in me.status, "the sentence")
         me.until(lambda: me.pill.startswith("Retrying"), "the pill")
-        me.until(lambda: me.state(me.window.retry_button) == "normal", "the button")
+        me.until(lambda: me.state(me.window.bar.retry_button) == "normal", "the button")
         with running_server(port_attempts=1) as (_, other):
-            me.window.connect_button.invoke()
+            me.window.bar.connect_button.invoke()
             me.window.server_text.set(f"127.0.0.1:{other}")
-            me.press("<Return>", me.window.server_field)
+            me.press("<Return>", me.window.bar.server_field)
             me.until(me.is_connected, "connected")
 
 
 def test_a_full_server_is_said_and_tried_again_with_a_key() -> None:
     with running_server(max_clients=1) as (_, port), class_of(port, ["First"]) as (first,):
         with driven(f"127.0.0.1:{port}") as me:
-            me.window.connect_button.invoke()
+            me.window.bar.connect_button.invoke()
             me.until(lambda: "the server is full" in me.status and "Trying again in" in me.status, "the sentence")
             me.until(lambda: me.pill.startswith("Retrying in "), "when")
             first.send({"type": "leave"})
@@ -252,7 +252,7 @@ def test_being_replaced_is_a_refusal_with_advice_and_no_reconnect() -> None:
             thief.register("Me", resume_token=token)
             me.until(lambda: me.status.startswith("Refused: "), "refused")
             assert "this one stays out" in me.status and me.pill == "Refused"
-            assert me.window.connect_button.cget("text") == "Connect"
+            assert me.window.bar.connect_button.cget("text") == "Connect"
             assert "muted" in me.tags("Me (you)")
 
 
@@ -342,7 +342,7 @@ def test_the_theme_is_switched_and_remembered(tmp_path: Path) -> None:
         me.root.update()
         assert me.window.log.text.cget("background") == PALETTES[DARK].surface
         assert me.window.strip.cget("background") == PALETTES[DARK].surface
-        assert me.window.pill.cget("background") == PALETTES[DARK].pills["offline"]
+        assert me.window.bar.pill.cget("background") == PALETTES[DARK].pills["offline"]
     with driven(settings=settings) as me:
         assert me.window.theme.name == DARK and me.window.dark.get()
 
@@ -353,7 +353,7 @@ def test_without_the_theme_package_the_platform_s_own_is_used(monkeypatch: pytes
         me.root.update()
         assert me.window.theme.names == (LIGHT,)
         assert me.window.menu.entrycget("Dark theme*", "state") == "disabled"
-        assert me.window.connect_button.winfo_ismapped()
+        assert me.window.bar.connect_button.winfo_ismapped()
 
 
 def test_the_first_start_says_what_to_do_and_the_next_reconnects(tmp_path: Path) -> None:
@@ -362,20 +362,20 @@ def test_the_first_start_says_what_to_do_and_the_next_reconnects(tmp_path: Path)
         with driven(name="", settings=settings) as me:
             assert me.window.name_text.get() == login_name()
             assert "The server prints its address" in me.status
-            me.until(lambda: me.root.focus_lastfor() is me.window.server_field, "the cursor where to type")
+            me.until(lambda: me.root.focus_lastfor() is me.window.bar.server_field, "the cursor where to type")
             me.window.server_text.set(f"127.0.0.1:{port}")
             me.window.name_text.set("Ann")
-            me.press("<Return>", me.window.name_field)
+            me.press("<Return>", me.window.bar.name_field)
             me.until(me.is_connected, "connected")
         remembered = settings.load()[0]
         assert remembered.connected and remembered.name == "Ann" and remembered.servers == (f"127.0.0.1:{port}",)
         with driven(name="", settings=settings) as me:
             assert me.window.server_text.get() == f"127.0.0.1:{port}" and me.window.name_text.get() == "Ann"
-            assert list(me.window.server_field.cget("values")) == [f"127.0.0.1:{port}"]
-            me.until(lambda: me.root.focus_lastfor() is me.window.name_field, "the cursor in the name")
+            assert list(me.window.bar.server_field.cget("values")) == [f"127.0.0.1:{port}"]
+            me.until(lambda: me.root.focus_lastfor() is me.window.bar.name_field, "the cursor in the name")
             me.window.connect_as_before()
             me.until(me.is_connected, "connected by itself")
-            me.window.connect_button.invoke()
+            me.window.bar.connect_button.invoke()
         with driven(name="", settings=settings) as me:
             me.window.connect_as_before()
             assert me.status == "Not connected.", "the person had disconnected"
@@ -463,16 +463,16 @@ def test_about_names_the_version() -> None:
 
 def test_every_control_can_be_reached_with_the_tab_key() -> None:
     with driven("127.0.0.1:1") as me:
-        me.window.server_field.focus_force()
+        me.window.bar.server_field.focus_force()
         me.root.update()
         reached: List[Any] = []
-        while not reached or me.root.focus_get() is not me.window.server_field:
+        while not reached or me.root.focus_get() is not me.window.bar.server_field:
             reached.append(me.root.focus_get())
             assert reached[-1] is not None and len(reached) < 30
             reached[-1].event_generate("<Tab>")
             me.root.update()
         window = me.window
-        wanted = [window.server_field, window.name_field, window.connect_button, window.filter_field]
+        wanted = [window.bar.server_field, window.bar.name_field, window.bar.connect_button, window.filter_field]
         wanted += [window.menu_button, window.table.tree, window.log.kind, window.log.copy_button]
         assert [widget for widget in reached if widget in wanted] == wanted, "in the order that they are seen"
 
@@ -500,8 +500,9 @@ inside = all(
     widget.winfo_ismapped() and widget.winfo_height() > 8 and widget.winfo_rootx() >= root.winfo_rootx()
     and widget.winfo_rooty() + widget.winfo_height() <= root.winfo_rooty() + root.winfo_height()
     and widget.winfo_rootx() + widget.winfo_width() <= root.winfo_rootx() + root.winfo_width()
-    for widget in (window.pill, window.status, window.connect_button, window.server_field, window.name_field,
-        window.retry_button, window.filter_field, window.menu_button, window.table.tree, window.strip, window.log.text,
+    for bar in [window.bar]
+    for widget in (bar.pill, bar.status, bar.connect_button, bar.server_field, bar.name_field, bar.retry_button,
+        window.filter_field, window.menu_button, window.table.tree, window.strip, window.log.text,
         window.log.save_button)
 )
 columns = sum(window.table.tree.column(key, "width") for key in window.table.tree["columns"])
@@ -536,7 +537,7 @@ def test_closing_ends_every_thread_whatever_they_are_doing(moment: str) -> None:
         threads = threading.active_count()
         target = {"connecting": mute.getsockname()[1], "waiting": 1, "connected": port}[moment]
         me = Driven(f"127.0.0.1:{target}")
-        me.window.connect_button.invoke()
+        me.window.bar.connect_button.invoke()
         words = {"connecting": "Connecting", "waiting": "Trying again", "connected": "Connected"}[moment]
         me.until(lambda: words in me.status, moment)
         me.window.close()
