@@ -351,6 +351,8 @@ class ClientWindow:
             self.root.title(model.title())
 
     def _count(self) -> str:
+        if self.model.phase != CONNECTED and not self.model.count:
+            return "Nobody yet"
         count = f"{self.model.count} {'here' if self.model.phase == CONNECTED else 'last seen here'}"
         listed = len(self.table.listed())
         return f"{count}, {listed} shown" if self.table.order.filter.strip() else count

@@ -146,7 +146,7 @@ def class_of(port: int, names: Sequence[str]) -> Iterator[List[RawClient]]:
 
 def test_it_connects_shows_the_roster_and_disconnects() -> None:
     with running_server(name="Room 12", **SHORT) as (server, port), driven(f"127.0.0.1:{port}") as me:
-        assert (me.status, me.pill) == ("Not connected.", "Offline")
+        assert (me.status, me.pill, me.window.count_text.get()) == ("Not connected.", "Offline", "Nobody yet")
         me.window.bar.connect_button.invoke()
         me.until(lambda: me.names() == ["Me (you)"], "our own row")
         me.until(lambda: me.status == f"Connected to Room 12 at 127.0.0.1:{port}.", "connected")
