@@ -1,6 +1,7 @@
 """``config.toml`` and the command line, read once into one frozen, validated `ServerConfig`.
 
-The command line beats the file, the file beats the default. A missing file is no error: the defaults are
+The command line beats the file, the file beats the default. The file is ``config.toml`` beside the program; an
+executable without one takes the file that was packed into it. A missing file is no error: the defaults are
 sensible. Anything else that is wrong is one `ConfigError`, whose text names the file, the line where there is
 one, the key, the value and what is allowed; `server.main` prints it and exits with code 2.
 
@@ -19,11 +20,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from frozen import bundled_file, program_folder, program_name
 from protocol import DEFAULT_PORT, MAX_NAME, ProtocolError, __version__, check_name, parse_port, printable
 
 CONFIG_NAME = "config.toml"
 SECTION = "server"
-DEFAULT, COMMAND_LINE = "default", "command line"
+DEFAULT, COMMAND_LINE, BUNDLED = "default", "command line", "bundled default"
 
 
 class ConfigError(Exception):
@@ -79,7 +81,8 @@ _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 class ServerConfig:
     """The settings in force. Times are seconds; see `OPTIONS` for bounds and meaning.
 
-    ``sources`` says for each key where its value came from: ``default``, the file's name, or ``command line``.
+    ``sources`` says for each key where its value came from: ``default``, the file's name, ``bundled default`` (the file
+    inside the executable), or ``command line``.
     """
 
     host: str = "0.0.0.0"
@@ -117,16 +120,9 @@ class ServerArguments:
     log_file: Optional[Path]
 
 
-def program_folder() -> Path:
-    """Where ``config.toml`` is looked for: beside the program, or beside the executable if it is frozen."""
-    if getattr(sys, "frozen", False):
-        return Path(sys.executable).resolve().parent
-    return Path(__file__).resolve().parent
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="server.py",
+        prog=program_name("server.py"),
         description="Rollcall server: tells everyone on the LAN who is connected right now.",
         epilog="Settings come from config.toml; the command line overrides it. "
         "Ctrl-C stops the server and tells every client.",
@@ -147,10 +143,14 @@ def _parser() -> argparse.ArgumentParser:
 def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
     """Read the command line and the file it names. Raises `ConfigError`; argparse exits with 2 on bad usage."""
     arguments = _parser().parse_args(argv)
-    path = arguments.config or program_folder() / CONFIG_NAME
-    text = _read_file(path)
+    path = arguments.config or (program_folder() / CONFIG_NAME).resolve()  # a link's target is what a person edits
+    text, source = _read_file(path), path.name
+    bundled = bundled_file(CONFIG_NAME) if text is None and arguments.config is None else None
+    if bundled is not None:
+        path, source = bundled, BUNDLED
+        text = _read_file(path)
     values: Dict[str, Any] = {} if text is None else _check_file(path, text)
-    sources = dict.fromkeys(values, path.name)
+    sources = dict.fromkeys(values, source)
     for key in ("host", "port", "name"):
         given = getattr(arguments, key)
         if given is not None:

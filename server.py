@@ -37,6 +37,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
 from config import ConfigError, ServerConfig, load
 from connection import Connection, trace_line
+from frozen import program_name
 from handler import LAST_WORDS, LEAST_BURST, Allowance, ClientHandler
 from journal import Journal
 from protocol import LOST, Error, encode
@@ -55,6 +56,10 @@ OWN_DESCRIPTORS = 16
 
 RETRY_WHEN_FULL = 5.0
 """Seconds, sent as ``retry_after``."""
+
+SAME_SIGNAL = 0.3
+"""Seconds within which a second signal is the first once more: a terminal's Ctrl-C and a service manager reach every
+process of a program, and an executable of one file is two, of which the outer passes on what it gets."""
 
 STOP_PATIENCE = 0.5
 """Seconds that clients have to hang up by themselves once they were told ``server_shutdown``."""
@@ -420,14 +425,15 @@ def _run_on_one_cpu(max_clients: int) -> None:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the server until SIGINT or SIGTERM. Returns the exit code: 0, 1 (cannot listen), 2 (configuration)."""
+    program = program_name("server.py")
     try:
         arguments = load(argv)
         _start_logging(arguments.verbose, None if arguments.log_file is None else str(arguments.log_file))
     except ConfigError as error:
-        print(f"server.py: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"server.py: --log-file {error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
+        print(f"{program}: --log-file {error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
         return 2
     config = arguments.config
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -443,7 +449,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         server = listen(config, _print_trace if arguments.trace else None, not arguments.verbose)
     except OSError as error:
-        print(f"server.py: {_cannot_listen(config, error)}", file=sys.stderr)
+        print(f"{program}: {_cannot_listen(config, error)}", file=sys.stderr)
         return 1
     signals = _catch_signals()
     server.start()
@@ -461,10 +467,17 @@ def _catch_signals() -> queue.SimpleQueue[int]:
     """Signals become entries of a queue. Not a `threading.Event`: its lock may be held by the very thread that the
     signal interrupts, while `SimpleQueue.put` is documented to be reentrant."""
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    begun = math.inf
 
     def on_signal(number: int, frame: Optional[FrameType]) -> None:
-        signals.put(number)
-        signal.signal(number, signal.SIG_DFL)  # a second Ctrl-C does not wait
+        nonlocal begun
+        now = time.monotonic()
+        if begun == math.inf:
+            begun = now
+            signals.put(number)
+        elif now - begun > SAME_SIGNAL:  # a second Ctrl-C does not wait
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):

@@ -134,5 +134,45 @@ def test_the_file_in_the_repository_explains_every_key_and_shows_the_defaults() 
     assert set(settings.sources) == {option.key for option in OPTIONS}
 
 
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as that of the program, and a file as the one inside the executable."""
+    packed = tmp_path / "packed.toml"
+    packed.write_text('[server]\nname = "Packed"\n')
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    monkeypatch.setattr(config, "program_folder", lambda: beside)
+    monkeypatch.setattr(config, "bundled_file", lambda name: packed if name == "config.toml" else None)
+    return beside
+
+
 def test_the_settings_are_looked_for_beside_the_program() -> None:
-    assert config.program_folder() == ROOT
+    assert load([]).config.file == ROOT / "config.toml"
+
+
+def test_an_executable_without_a_file_beside_it_takes_the_one_inside(places: Path) -> None:
+    settings = load([]).config
+    assert settings.name == "Packed" and settings.file_found
+    assert settings.sources == {"name": "bundled default"}
+
+
+def test_the_file_beside_an_executable_beats_the_one_inside(places: Path) -> None:
+    (places / "config.toml").write_text("[server]\nport = 9000\n")
+    settings = load([]).config
+    assert (settings.name, settings.port) == ("Rollcall", 9000)
+    assert settings.sources == {"port": "config.toml"}
+
+
+def test_a_file_that_was_named_is_not_replaced_by_the_one_inside(places: Path) -> None:
+    assert not load(["--config", str(places / "none.toml")]).config.file_found
+
+
+def test_an_error_names_the_file_that_a_link_leads_to(places: Path, tmp_path: Path) -> None:
+    edited = tmp_path / "edited.toml"
+    edited.write_text("[server]\nport = -1\n")
+    try:
+        (places / "config.toml").symlink_to(edited)
+    except OSError:
+        pytest.skip("this user may not make symbolic links")
+    with pytest.raises(ConfigError, match=re.escape(f"{edited}, line 2: port = -1 is wrong")):
+        load([])

@@ -239,6 +239,21 @@ def test_busy_ports_are_passed_over_loudly_but_an_explicit_one_is_not(tmp_path: 
             assert server.stop() == 0
 
 
+@posix
+@pytest.mark.parametrize(("same", "code"), [(60.0, 0), (-1.0, -signal.SIGTERM)])
+def test_a_signal_that_comes_twice_at_once_is_one_and_a_later_one_does_not_wait(same: float, code: int) -> None:
+    script = f"""
+import signal, server
+server.SAME_SIGNAL = {same}
+signals = server._catch_signals()
+signal.raise_signal(signal.SIGTERM)
+signal.raise_signal(signal.SIGTERM)
+assert signals.get() == signal.SIGTERM and signals.empty()
+"""
+    with Program("-c", script) as program:
+        assert program.wait() == code, program.text
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
