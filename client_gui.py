@@ -21,13 +21,16 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
 
 from client import Client, login_name
 from client_model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
+from crash import CrashReporter, spoken
 from events import Event
+from frozen import program_name
 from protocol import DEFAULT_PORT, ProtocolError, __version__, check_name, parse_address
-from settings import Settings, SettingsFile
+from settings import Settings, SettingsFile, default_folder
 from table_order import as_csv, as_text
 
 try:
@@ -49,6 +52,9 @@ TURN = 50
 EVENTS_PER_TURN = 200
 TURN_BUDGET = 0.015
 """So many events and so many seconds at most before the window may redraw and answer the mouse."""
+
+LOOK = 500
+"""Milliseconds between two looks whether another thread failed."""
 
 SIZE, LEAST_SIZE = (860, 700), (480, 360)
 HINT = "The server prints its address when it starts; type it here, such as 192.168.1.20:8080."
@@ -380,7 +386,8 @@ def _set_icon(root: tk.Tk) -> None:
 
 
 def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="client_gui.py", description="Rollcall's window: see who is here.")
+    prog = program_name("client_gui.py")
+    parser = argparse.ArgumentParser(prog=prog, description="Rollcall's window: see who is here.")
     parser.add_argument("--server", metavar="HOST[:PORT]", default="", help="the server, such as 192.168.1.20:8080")
     parser.add_argument("--name", metavar="N", default="", help="the name in the roster (default: the login name)")
     parser.add_argument("--connect", action="store_true", help="connect at once")
@@ -399,11 +406,19 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Show the window until it is closed. Returns the exit code: 0, 1 (no window can be shown), 2 (bad usage)."""
-    arguments = _arguments(argv)
+    """Show the window until it is closed. Returns the exit code: 0, 1 (no window can be shown, or an error that nobody
+    expected), 2 (bad usage)."""
+    reporter = CrashReporter("rollcall-client", __version__, default_folder(), _show_error)
+    return reporter.run(lambda: _run(argv, reporter))
+
+
+def _run(argv: Optional[Sequence[str]], reporter: CrashReporter) -> int:
+    with spoken("Rollcall", _show_text):
+        arguments = _arguments(argv)
+    program = program_name("client_gui.py")
     if tk is None:
         print(
-            "client_gui.py: this Python has no Tk. On Debian or Ubuntu: apt install python3-tk. "
+            f"{program}: this Python has no Tk. On Debian or Ubuntu: apt install python3-tk. "
             "Without a window: client.py",
             file=sys.stderr,
         )
@@ -412,18 +427,50 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         root = tk.Tk(className="Rollcall")
     except tk.TclError as error:
-        print(f"client_gui.py: no window can be shown: {error}. Without a window: client.py", file=sys.stderr)
+        print(f"{program}: no window can be shown: {error}. Without a window: client.py", file=sys.stderr)
         return 1
+    reporter.watch(root)
     window = ClientWindow(root, arguments.server, arguments.name, SettingsFile())
+
+    def end(number: int, frame: Optional[FrameType]) -> None:
+        try:
+            root.after_idle(window.close)
+        except tk.TclError:
+            pass  # it has ended already
+
+    def look() -> None:
+        reporter.show_waiting()
+        root.after(LOOK, look)
+
     # Python runs a handler between two Tk callbacks; the window's own turn makes sure that there is always one soon.
     for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), lambda number, frame: root.after_idle(window.close))
+        signal.signal(getattr(signal, name), end)
     if arguments.connect:
         window.connect()
     elif not arguments.server:
         window.connect_as_before()
+    look()
     root.mainloop()
     return 0
+
+
+def _show_error(title: str, text: str) -> None:
+    _with_root(messagebox.showerror, title, text)
+
+
+def _show_text(title: str, text: str) -> None:
+    _with_root(messagebox.showinfo, title, text)
+
+
+def _with_root(show: Callable[..., object], title: str, text: str) -> None:
+    """A dialog, with a window behind it or without."""
+    if tk._default_root is not None:  # type: ignore[attr-defined]
+        show(title, text)
+        return
+    root = tk.Tk(className="Rollcall")
+    root.withdraw()
+    show(title, text, parent=root)
+    root.destroy()
 
 
 if __name__ == "__main__":
