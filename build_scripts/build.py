@@ -78,7 +78,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def build(dist: Path, onedir: bool = False, only: Optional[str] = None) -> Built:
     """Freeze, lay out, pack. What was built before is removed first. Raises `SetupError`."""
-    python = _prepare()
+    need_tools()
+    python = str(environment("build", SCRIPTS / "requirements-build.txt"))
     work = dist.parent / "build"  # beside dist/, so that nothing is written elsewhere
     frozen = work / "frozen"
     for folder in (frozen, dist):
@@ -88,8 +89,10 @@ def build(dist: Path, onedir: bool = False, only: Optional[str] = None) -> Built
     built = _lay_out(frozen, dist, onedir)
     if only is None:
         built.files.append(_archive(built.folder, source_date()))
+        glibc = (work / "rollcall" / "glibc").read_text()
+        if LINUX:
+            say(f"the programs need glibc {glibc} or newer")
         if LINUX and shutil.which("dpkg-deb"):
-            glibc = (work / "rollcall" / "glibc").read_text()
             built.files.append(build_deb(built.folder, dist, __version__, glibc, source_date()))
         _write_sums(dist, built.files)
         for file in built.files:
@@ -112,8 +115,8 @@ def source_date() -> int:
     return int(done.stdout) if done.returncode == 0 and done.stdout.strip() else LONG_AGO
 
 
-def _prepare() -> str:
-    """The Python of the environment, with the tools that PyInstaller calls."""
+def need_tools() -> None:
+    """Make sure that what no virtual environment holds is there. Raises `SetupError`."""
     need_tk()
     if LINUX:
         if not all(map(shutil.which, ("objdump", "objcopy", "strip"))):
@@ -124,7 +127,6 @@ def _prepare() -> str:
             raise SetupError("this Python was built without a shared library; use one configured with --enable-shared")
         if not any((Path(place) / library).exists() for place in places):
             apt_install([f"libpython{sys.version_info[0]}.{sys.version_info[1]}"], f"{library} is not installed")
-    return str(environment("build", SCRIPTS / "requirements-build.txt"))
 
 
 def _freeze(python: str, frozen: Path, work: Path, onedir: bool, only: Optional[str]) -> None:

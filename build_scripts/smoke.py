@@ -1,8 +1,8 @@
 """Start the frozen programs, see that they find each other, and stop them.
 
 The watcher is `client.Client` from the sources, so that what the executables say on the wire is judged by something
-that was not frozen. Both run with an almost empty environment, in a folder with a space in its name, and unpack themselves
-into a folder that must be empty again afterwards.
+that was not frozen. Both run with an almost empty environment, in a folder with a space in its name, and unpack
+themselves into a folder that must be empty again afterwards.
 """
 
 from __future__ import annotations

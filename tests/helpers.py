@@ -42,20 +42,30 @@ def wait_until(true: Callable[[], T], what: str, timeout: float = PATIENCE) -> T
 
 
 class Program:
-    """One of our programs as a real process, with everything it prints collected."""
+    """One of our programs as a real process, with everything it prints collected.
+
+    ``arguments`` are for Python, or for an ``executable``, which then finds nothing in its environment but ``env``.
+    """
 
     def __init__(
-        self, *arguments: Union[str, Path], env: Optional[Dict[str, str]] = None, descriptors: Optional[int] = None
+        self,
+        *arguments: Union[str, Path],
+        env: Optional[Dict[str, str]] = None,
+        descriptors: Optional[int] = None,
+        executable: Optional[Path] = None,
+        folder: Path = ROOT,
     ) -> None:
         self.lines: List[str] = []
         self.stdout_lines: List[str] = []
         limited = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
+        program = [sys.executable, "-u"] if executable is None else [str(executable)]
+        inherited = {**os.environ, "PYTHONWARNINGS": "default"} if executable is None else {}
         # Guards the lists, and is notified with each line.
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
-            [*limited, sys.executable, "-u", *map(str, arguments)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONWARNINGS": "default", **(env or {})},
+            [*limited, *program, *map(str, arguments)],
+            cwd=folder,
+            env={**inherited, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

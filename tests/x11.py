@@ -1,0 +1,122 @@
+"""A look at an X display, for tests of programs whose windows belong to another process.
+
+Speaks to libX11 itself, which is wherever Tk is, so that nothing need be installed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from types import TracebackType
+from typing import Any, List, Optional, Type
+
+VIEWABLE = 2
+CLIENT_MESSAGE = 33
+
+
+class _Attributes(ctypes.Structure):
+    """``XWindowAttributes``, of which only ``map_state`` is of interest."""
+
+    _fields_ = (
+        ("place", ctypes.c_int * 5),
+        ("visual", ctypes.c_void_p),
+        ("root", ctypes.c_ulong),
+        ("shape", ctypes.c_int * 4),
+        ("planes", ctypes.c_ulong * 2),
+        ("save_under", ctypes.c_int),
+        ("colormap", ctypes.c_ulong),
+        ("map_installed", ctypes.c_int),
+        ("map_state", ctypes.c_int),
+        ("rest", ctypes.c_long * 8),
+    )
+
+
+class _ClassHint(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_void_p), ("class_name", ctypes.c_void_p))
+
+
+class _ClientMessage(ctypes.Structure):
+    """``XClientMessageEvent``, padded to the size of an ``XEvent``."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message_type", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+        ("padding", ctypes.c_long * 16),
+    )
+
+
+class Screen:
+    """The display that ``DISPLAY`` names. A context manager: its socket is closed at the end."""
+
+    def __init__(self) -> None:
+        self._x: Any = ctypes.CDLL("libX11.so.6")
+        for name in ("XOpenDisplay", "XSetErrorHandler"):
+            getattr(self._x, name).restype = ctypes.c_void_p
+        for name in ("XDefaultRootWindow", "XInternAtom"):
+            getattr(self._x, name).restype = ctypes.c_ulong
+        self._display = ctypes.c_void_p(self._x.XOpenDisplay(None))
+        assert self._display, "there is no display"
+        # A window may go between two questions; libX11 would end the process then.
+        self._ignore = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda display, error: 0)
+        self._handler_before = self._x.XSetErrorHandler(self._ignore)
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._x.XSync(self._display, 0)
+        self._x.XSetErrorHandler(ctypes.c_void_p(self._handler_before))
+        self._x.XCloseDisplay(self._display)
+
+    def shown(self, class_name: str) -> List[int]:
+        """The windows of that class that can be seen."""
+        found: List[int] = []
+        unknown = [int(self._x.XDefaultRootWindow(self._display))]
+        while unknown:
+            window = unknown.pop()
+            if self._class_of(window) == class_name and self._is_shown(window):
+                found.append(window)
+            unknown += self._children(window)
+        return found
+
+    def press_close(self, window: int) -> None:
+        """What a window manager does when somebody presses the close button (ICCCM 4.1.2.7, WM_DELETE_WINDOW)."""
+        protocols, delete = (
+            self._x.XInternAtom(self._display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")
+        )
+        data = (ctypes.c_long * 5)(delete, 0, 0, 0, 0)
+        event = _ClientMessage(CLIENT_MESSAGE, 0, 1, self._display, window, protocols, 32, data)
+        self._x.XSendEvent(self._display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(event))
+        self._x.XSync(self._display, 0)
+
+    def _class_of(self, window: int) -> str:
+        hint = _ClassHint()
+        if not self._x.XGetClassHint(self._display, ctypes.c_ulong(window), ctypes.byref(hint)):
+            return ""
+        text = ctypes.string_at(hint.class_name).decode("latin-1")
+        for part in (hint.name, hint.class_name):
+            self._x.XFree(ctypes.c_void_p(part))
+        return text
+
+    def _is_shown(self, window: int) -> bool:
+        attributes = _Attributes()
+        answered = self._x.XGetWindowAttributes(self._display, ctypes.c_ulong(window), ctypes.byref(attributes))
+        return bool(answered) and attributes.map_state == VIEWABLE
+
+    def _children(self, window: int) -> List[int]:
+        root, parent, count = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_uint()
+        children = ctypes.POINTER(ctypes.c_ulong)()
+        where = [ctypes.byref(part) for part in (root, parent, children, count)]
+        if not self._x.XQueryTree(self._display, ctypes.c_ulong(window), *where):
+            return []
+        found = [int(children[number]) for number in range(count.value)]
+        if children:
+            self._x.XFree(children)
+        return found
