@@ -56,7 +56,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="build.py", description="Build Rollcall's executables.")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--onefile", action="store_true", help="one file for each program (default)")
-    form.add_argument("--onedir", action="store_true", help="a folder with both programs: starts faster")
+    form.add_argument("--onedir", action="store_true", help="one folder for both programs: they start faster")
     parser.add_argument("--smoke", action="store_true", help="start both programs and see that they find each other")
     parser.add_argument("--dist", metavar="FOLDER", type=Path, default=ROOT / "dist", help="where the results go")
     parser.add_argument("--only", choices=("client", "server"), help="freeze one program, and make no archive")
@@ -84,19 +84,22 @@ def build(dist: Path, onedir: bool = False, only: Optional[str] = None) -> Built
     frozen = work / "frozen"
     for folder in (frozen, dist):
         shutil.rmtree(folder, ignore_errors=True)
+    package = LINUX and only is None and shutil.which("dpkg-deb") is not None
+    # The package is installed once and started often: there the programs stand in a folder, unpacked.
+    forms = [*([] if onedir else ["--onefile"]), *(["--onedir"] if onedir or package else [])]
     with step("froze the programs"):
-        _freeze(python, frozen, work, onedir, only)
+        _freeze(python, frozen, work, [*forms, *(["--only", only] if only else [])])
     built = _lay_out(frozen, dist, onedir)
     if only is None:
-        built.files.append(_archive(built.folder, source_date()))
         glibc = (work / "rollcall" / "glibc").read_text()
-        if LINUX:
-            say(f"the programs need glibc {glibc} or newer")
-        if LINUX and shutil.which("dpkg-deb"):
-            built.files.append(build_deb(built.folder, dist, __version__, glibc, source_date()))
+        built.files.append(_archive(built.folder, source_date()))
+        if package:
+            built.files.append(build_deb(frozen / "rollcall", dist, __version__, glibc, source_date()))
         _write_sums(dist, built.files)
         for file in built.files:
             say(f"{file.relative_to(dist.parent)}: {file.stat().st_size / 1e6:.1f} MB")
+        if LINUX:
+            say(f"the programs need glibc {glibc} or newer")
     return built
 
 
@@ -129,28 +132,28 @@ def need_tools() -> None:
             apt_install([f"libpython{sys.version_info[0]}.{sys.version_info[1]}"], f"{library} is not installed")
 
 
-def _freeze(python: str, frozen: Path, work: Path, onedir: bool, only: Optional[str]) -> None:
+def _freeze(python: str, frozen: Path, work: Path, options: Sequence[str]) -> None:
     env: Dict[str, str] = {**os.environ, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(source_date())}
     env["PYINSTALLER_CONFIG_DIR"] = str(work / "cache")
     env.pop("PYTHONPATH", None)
-    options = [*(["--onedir"] if onedir else []), *(["--strip"] if LINUX else []), *(["--only", only] if only else [])]
     command = [python, "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN"]
-    command += ["--distpath", str(frozen), "--workpath", str(work), str(SCRIPTS / "rollcall.spec"), "--", *options]
-    run_quietly(command, env)
+    command += ["--distpath", str(frozen), "--workpath", str(work), str(SCRIPTS / "rollcall.spec"), "--"]
+    run_quietly([*command, *options, *(["--strip"] if LINUX else [])], env)
 
 
 def _lay_out(frozen: Path, dist: Path, onedir: bool) -> Built:
     """One folder as people get it, with everything in it that they need."""
     folder = dist / f"rollcall-{__version__}"
-    source = frozen / "rollcall" if (frozen / "rollcall").is_dir() else frozen
+    source = frozen / "rollcall" if onedir else frozen
     suffix = ".exe" if os.name == "nt" else ""
     server, client = folder / f"rollcall-server{suffix}", folder / f"rollcall-client{suffix}"
     folder.mkdir(parents=True)
     if onedir:
         shutil.copytree(source, folder, symlinks=True, dirs_exist_ok=True)
-    for program in (server, client):
-        if not program.exists() and (source / program.name).is_file():
-            shutil.copy2(source / program.name, program)
+    else:
+        for program in (server, client):
+            if (source / program.name).is_file():  # --only makes one of them, and on macOS the client is an .app
+                shutil.copy2(source / program.name, program)
     if (frozen / "Rollcall.app").is_dir():
         shutil.copytree(frozen / "Rollcall.app", folder / "Rollcall.app", symlinks=True)
         client = folder / "Rollcall.app" / "Contents" / "MacOS" / "rollcall-client"

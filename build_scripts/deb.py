@@ -21,8 +21,6 @@ from environment import ROOT, run_quietly
 
 SCRIPTS = ROOT / "build_scripts"
 ICONS = {"32x32": "rollcall-32.png", "64x64": "rollcall-64.png", "256x256": "rollcall.png"}
-OWN_DOCUMENTS = ("README.txt", "SHA256SUMS", "config.toml")
-"""What stands beside the programs in the archive, but elsewhere in the package."""
 
 CONTROL = """\
 Package: rollcall
@@ -42,7 +40,7 @@ Description: live roster for a class or a demo on a LAN
 
 
 def build_deb(programs: Path, target: Path, version: str, glibc: str, date: int) -> Path:
-    """Make ``rollcall_VERSION_ARCHITECTURE.deb`` in ``target`` from the folder with the programs.
+    """Make ``rollcall_VERSION_ARCHITECTURE.deb`` in ``target`` from a folder with both programs.
 
     ``glibc`` is the oldest C library that they run with; every file gets the date. Raises `SetupError`.
     """
@@ -74,7 +72,7 @@ def build_deb(programs: Path, target: Path, version: str, glibc: str, date: int)
 
 def _fill(root: Path, programs: Path, date: int) -> None:
     library, share = root / "usr/lib/rollcall", root / "usr/share"
-    shutil.copytree(programs, library, symlinks=True, ignore=shutil.ignore_patterns(*OWN_DOCUMENTS))
+    shutil.copytree(programs, library, symlinks=True)
     for folder in ("etc/rollcall", "usr/bin", "usr/share/applications", "usr/share/doc/rollcall"):
         (root / folder).mkdir(parents=True)
     shutil.copy(ROOT / "config.toml", root / "etc/rollcall")

@@ -15,6 +15,7 @@ from protocol import ERROR_CODES, MAX_SERVER_LINE, ClientList, Message, decode, 
 
 ROOT = Path(__file__).resolve().parent.parent
 HEARTBEAT = (ROOT / "docs" / "HEARTBEAT.md").read_text(encoding="utf-8")
+BUILDING = (ROOT / "docs" / "BUILDING.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES: List[str] = re.findall(r"```json\n(.*?)\n```", HEARTBEAT, re.DOTALL)
 PACKED = '"type":"packed"'
@@ -82,7 +83,7 @@ def test_the_limits_are_the_programs_own() -> None:
     assert f"after {heartbeat.GOOD_CONNECTION:.0f} seconds of good connection" in HEARTBEAT
 
 
-@pytest.mark.parametrize("text", [README, HEARTBEAT], ids=["README", "HEARTBEAT"])
+@pytest.mark.parametrize("text", [README, HEARTBEAT, BUILDING], ids=["README", "HEARTBEAT", "BUILDING"])
 def test_what_is_linked_and_named_exists(text: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert any((folder / target).exists() for folder in (ROOT, ROOT / "docs")), target
