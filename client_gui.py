@@ -439,8 +439,8 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter) -> int:
             pass  # it has ended already
 
     def look() -> None:
+        root.after(LOOK, look)  # first: the window may be closed while a dialog is shown
         reporter.show_waiting()
-        root.after(LOOK, look)
 
     # Python runs a handler between two Tk callbacks; the window's own turn makes sure that there is always one soon.
     for name in ("SIGINT", "SIGTERM"):

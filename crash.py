@@ -106,7 +106,9 @@ class CrashReporter:
             try:
                 self._show("Rollcall: an error", text)
             except Exception as error:
-                _to_console(f"the dialog could not be shown: {error}\n")  # Tk itself is what broke
+                # Tk is what broke, or the window was closed meanwhile: no time for more of them.
+                self._shown = MOST_DIALOGS
+                _to_console(f"the dialog could not be shown: {error}\n")
             finally:
                 self._showing = False
 

@@ -25,6 +25,7 @@ from contents import UNUSED_MODULES, newest_glibc, wanted
 from environment import SetupError, apt_install
 from helpers import PATIENCE, ROOT, Program, RawClient, wait_until
 from protocol import __version__
+from smoke import smoke
 from x11 import Screen
 
 SCRIPTS = ROOT / "build_scripts"
@@ -304,6 +305,43 @@ def dpkg(*arguments: str) -> None:
         encoding="utf-8", timeout=BUILD_PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+def script(file: Path, text: str) -> Path:
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return file
+
+
+SERVER = f'exec "{sys.executable}" "{ROOT / "server.py"}" "$@"'
+CLIENT = f'exec "{sys.executable}" "{ROOT / "client.py"}" "$2" "$3" "$4"'
+
+
+@linux
+@pytest.mark.usefixtures("needs_display")
+@pytest.mark.parametrize(
+    ("server", "client", "complaint"),
+    [
+        (SERVER, CLIENT, ""),
+        ("echo no >&2; exit 1", CLIENT, "printed nothing like .*\n.*no"),
+        (SERVER, "exit 0", "still not: the client in the roster"),
+        (SERVER, f"trap 'kill -9 $!' TERM; ({CLIENT}) & wait; exit 0", "the client went without a goodbye: .*lost"),
+        (SERVER, f'touch "$TMPDIR/left.txt"; {CLIENT}', "left behind by the executables: left.txt"),
+        (f"trap 'kill $!; wait $!; exit 7' TERM; ({SERVER}) & wait", CLIENT, "the server ended with 7"),
+    ],
+    ids=["good", "no server", "no client", "no goodbye", "leftover", "exit code"],
+)
+def test_the_smoke_test_sees_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, client: str, complaint: str
+) -> None:
+    programs = script(tmp_path / "server", server), script(tmp_path / "client", client)
+    if client == "exit 0":
+        monkeypatch.setattr("smoke.PATIENCE", 1.0)
+    if not complaint:
+        smoke(*programs)
+        return
+    with pytest.raises(SetupError, match=complaint):
+        smoke(*programs)
 
 
 @linux

@@ -13,6 +13,8 @@ import pytest
 import client_gui
 import crash
 from crash import MAX_LOG, MOST_DIALOGS, CrashReporter, spoken
+from helpers import Program, wait_until
+from x11 import Screen
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -129,13 +131,17 @@ def test_without_a_console_everything_works(told: Told, monkeypatch: pytest.Monk
 
 def test_a_dialog_that_fails_or_fails_again_inside_harms_nothing(told: Told, tmp_path: Path) -> None:
     def show(title: str, text: str) -> None:
+        tries.append(text)
         reporter.report(KeyError, KeyError("inside"), None)  # a callback that the dialog's own loop ran
         raise RuntimeError("no display")
 
+    tries: List[str] = []
     reporter = CrashReporter("rollcall-client", "1", tmp_path, show)
-    reporter.report(ValueError, ValueError("outside"), None)
+    for error in (ValueError("outside"), TypeError("afterwards")):
+        reporter.report(type(error), error, None)
     log = reporter.log_file.read_text(encoding="utf-8")
-    assert "outside" in log and "inside" in log
+    assert "outside" in log and "inside" in log and "afterwards" in log
+    assert len(tries) == 1  # where one could not be shown, no other is tried
 
 
 def test_where_the_folder_cannot_be_written_a_temporary_file_takes_it(tmp_path: Path) -> None:
@@ -249,3 +255,29 @@ def test_an_error_while_the_window_is_made_is_a_dialog_and_exit_code_1(
         roots[0].destroy()
     assert "no window today" in texts[0] and str(tmp_path / "rollcall-client.log") in texts[0]
     assert "no window today" in (tmp_path / "rollcall-client.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at an X display")
+@pytest.mark.usefixtures("needs_display")
+def test_the_window_can_be_closed_while_the_dialog_is_shown(tmp_path: Path) -> None:
+    script = """
+import sys, threading, client_gui
+build = client_gui.ClientWindow._build
+def build_and_fail(window):
+    build(window)
+    def fail():
+        window.root.after(1, fail)
+        raise ValueError("again and again")
+    window.root.after(1, fail)
+    threading.Thread(target=lambda: 1 // 0).start()
+client_gui.ClientWindow._build = build_and_fail
+sys.exit(client_gui.main([]))
+"""
+    with Screen() as screen, Program("-c", script, env={"XDG_CONFIG_HOME": str(tmp_path)}) as program:
+        wait_until(lambda: screen.shown("Dialog"), "the dialog")
+        log = tmp_path / "Rollcall" / "rollcall-client.log"
+        wait_until(lambda: "100 times by now" in log.read_text(encoding="utf-8"), "the error to repeat")
+        assert len(screen.shown("Dialog")) == 1
+        assert program.stop() == 0
+        assert program.text.count("Traceback") == 2  # both are in the log, too; one dialog had no time any more
+        assert log.read_text(encoding="utf-8").count("Traceback") == 2
