@@ -184,7 +184,7 @@ def _archive(folder: Path, date: int) -> Path:
             for file in files:
                 packed.write(file, file.relative_to(folder.parent))
         return target
-    with target.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, date) as stream:
+    with target.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, date) as stream:
         with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as tar:
             for file in (folder, *files):
                 add_to_tar(tar, file, str(file.relative_to(folder.parent)), date)

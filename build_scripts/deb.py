@@ -66,7 +66,7 @@ def build_deb(programs: Path, target: Path, version: str, glibc: str, date: int)
         )
         _normalise(root, date)
         env: Dict[str, str] = {**os.environ, "SOURCE_DATE_EPOCH": str(date)}
-        run_quietly(["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(root), str(deb)], env)
+        run_quietly(["dpkg-deb", "--root-owner-group", "-Zxz", "-z2", "--build", str(root), str(deb)], env)
     return deb
 
 
