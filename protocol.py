@@ -227,9 +227,12 @@ PONG_LINE = b'{"type":"pong"}\n'
 # --- message to bytes ---------------------------------------------------------------------------------------
 
 
+# `json.dumps` would make such an encoder for each call.
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def _line(fields: Mapping[str, Any]) -> bytes:
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8") + b"\n"
+    return _to_json(fields).encode("utf-8") + b"\n"
 
 
 def entry_json(entry: Entry) -> str:
@@ -241,12 +244,12 @@ def entry_json(entry: Entry) -> str:
     fields["since"] = entry.since
     if entry.state != HERE:
         fields["state"] = entry.state
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return _to_json(fields)
 
 
 def entry_json_v1(entry: Entry) -> str:
     """One roster entry exactly as the original sends it."""
-    return json.dumps({"ip": entry.ip, "port": entry.port}, ensure_ascii=False, separators=(",", ":"))
+    return _to_json({"ip": entry.ip, "port": entry.port})
 
 
 def list_line(entries: List[str], epoch: Optional[str] = None, rev: Optional[int] = None) -> bytes:

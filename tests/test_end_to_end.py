@@ -144,7 +144,7 @@ def test_the_bell_a_hundred_clients_at_the_same_instant(tmp_path: Path) -> None:
         for client in crowd:
             stack.callback(client.close)
         assert problems == []
-        assert server.text.count("joined: ") == 100
+        wait_until(lambda: server.text.count("joined: ") == 100, "the log to say so")
 
 
 def test_after_a_crash_of_the_server_everyone_is_back_by_themselves(tmp_path: Path) -> None:
