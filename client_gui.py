@@ -95,7 +95,7 @@ class ClientWindow:
         self.round_trip_text = tk.StringVar(root, "")
         self._build()
         self._refresh()
-        self._turn: Optional[str] = root.after(TURN, self._take_turn)
+        self._turn = root.after(TURN, self._take_turn)
 
     # --- widgets ----------------------------------------------------------------------------------------------
 
@@ -292,8 +292,7 @@ class ClientWindow:
         if self._closed:
             return
         self._closed = True
-        if self._turn is not None:
-            self.root.after_cancel(self._turn)
+        self.root.after_cancel(self._turn)
         self._remember(width=self.root.winfo_width(), height=self.root.winfo_height())
         self.root.withdraw()  # gone for the person at once, while the threads end
         self.root.update_idletasks()
@@ -327,6 +326,8 @@ class ClientWindow:
     # --- what happens -----------------------------------------------------------------------------------------
 
     def _take_turn(self) -> None:
+        # First: a turn that fails, which is reported, must not be the last.
+        self._turn = self.root.after(TURN, self._take_turn)
         now, wall = time.monotonic(), time.time()
         for _ in range(EVENTS_PER_TURN):
             try:
@@ -340,7 +341,6 @@ class ClientWindow:
                 break
         self.model.expire(now)
         self._refresh()
-        self._turn = self.root.after(TURN, self._take_turn)
 
     def _refresh(self) -> None:
         model, wall = self.model, time.time()

@@ -42,8 +42,7 @@ class Window:
     def __init__(self) -> None:
         self.root = tk.Tk(className="Rollcall")
         self.window = ClientWindow(self.root, "h:1", "Me")
-        if self.window._turn is not None:
-            self.root.after_cancel(self.window._turn)  # turns are taken by `turn` alone
+        self.root.after_cancel(self.window._turn)  # turns are taken by `turn` alone
         self.root.update()
         self.take(Connected("h:1", 5.0, 20.0, WELCOME))
 
@@ -51,8 +50,7 @@ class Window:
         """One turn and what Tk then has to draw; how long that takes."""
         begun = time.perf_counter()
         self.window._take_turn()
-        if self.window._turn is not None:
-            self.root.after_cancel(self.window._turn)
+        self.root.after_cancel(self.window._turn)
         self.root.update()
         return time.perf_counter() - begun
 

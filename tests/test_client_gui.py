@@ -487,6 +487,20 @@ def test_a_burst_of_events_is_taken_in_turns_and_the_window_lives_on() -> None:
         me.until(lambda: me.window.model.logged == before + 3 * client_gui.EVENTS_PER_TURN, "all of them")
 
 
+def test_a_turn_that_fails_is_reported_and_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    with driven() as me:
+        failures: List[Any] = []
+        monkeypatch.setattr(me.root, "report_callback_exception", lambda *failure: failures.append(failure))
+        apply = me.window.model.apply
+        monkeypatch.setattr(me.window.model, "apply", lambda *event: 1 / 0)
+        me.window._events.put(Connecting("h:1", 1))
+        me.until(lambda: failures, "the failure")
+        monkeypatch.setattr(me.window.model, "apply", apply)
+        me.window._events.put(Connecting("h:1", 2))
+        me.until(lambda: "connecting to h:1 (attempt 2)" in me.log, "the next event")
+        assert failures[0][0] is ZeroDivisionError
+
+
 MEASURE = """
 import sys, tkinter
 from tkinter import font
