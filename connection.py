@@ -45,13 +45,14 @@ Trace = Callable[[str, "Connection", bytes], None]
 class Connection:
     """A connected socket, shared by one reader and several writers.
 
-    ``label`` names it in logs and traces. ``trace``, if given, is called with ``">"``, the connection and the
-    bytes of everything that is about to be sent, in the sender's thread and outside the lock.
+    ``label`` names it in logs and traces, ``peer`` is the other side's address. ``trace``, if given, is called with
+    ``">"``, the connection and the bytes of everything that is about to be sent, in the sender's thread and outside the
+    lock.
     """
 
     __slots__ = (
         "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_finished", "_lock", "_moved_at",
-        "_receive_size", "_socket", "_trace", "label", "session_id",
+        "_receive_size", "_socket", "_trace", "label", "peer", "session_id",
     )  # fmt: skip
 
     def __init__(
@@ -62,8 +63,10 @@ class Connection:
         trace: Optional[Trace] = None,
         clock: Callable[[], float] = time.monotonic,
         receive_size: int = RECEIVE_SIZE,
+        peer: str = "",
     ) -> None:
         self._receive_size = receive_size
+        self.peer = peer
         self.label = label
         self.session_id = session_id
         self._socket = sock

@@ -109,21 +109,22 @@ class ClientHandler(socketserver.BaseRequestHandler):
         try:
             self._converse()
         except ProtocolError as error:
-            self._note(logging.WARNING, "%s from %s: %s", error.code, self._connection.label, error)
-            self._refuse(Error(error.code, str(error)))
+            self._end_with(logging.WARNING, Error(error.code, str(error)))
         except Refusal as refusal:
-            self._note(logging.INFO, "%s: %s", refusal.error.code, self._connection.label)
-            self._refuse(refusal.error)
+            self._end_with(logging.INFO, refusal.error)
         except OSError as error:
-            self._note(logging.DEBUG, "broken: %s: %s", self._connection.label, error)
+            self._note(logging.DEBUG, "broken: %s: %s", self._connection.label, str(error))
 
     def finish(self) -> None:
         """Whatever ended the conversation: the roster forgets the session if it has not yet, and all are told."""
-        entry = self._roster.remove(self._session, self._end)
-        if entry is not None:
-            self._note(logging.INFO, "%s: %s (%s)", self._end, entry.label, self._connection.label)
-            self.server.publisher.wake()
+        self._leave(self._end)
         self.server.publisher.release(self._connection)
+
+    def _leave(self, reason: str) -> None:
+        entry = self._roster.remove(self._session, reason)
+        if entry is not None:
+            self._note(logging.INFO, "%s: %s (%s)", reason, entry.label, self._connection.label)
+            self.server.publisher.wake()
 
     def _note(self, level: int, message: str, *facts: object) -> None:
         self.server.journal.note(log, level, message, *facts)
@@ -205,8 +206,8 @@ class ClientHandler(socketserver.BaseRequestHandler):
         elif isinstance(message, Register):
             raise ProtocolError("bad_message", "register: was sent before; one registration a connection")
         elif self._version != 1:
-            kind = message.type if isinstance(message, Unknown) else type(message).__name__
-            raise ProtocolError("bad_message", f"type: {kind!r} is nothing that a client sends")
+            kind = repr(message.type) if isinstance(message, Unknown) else "this"
+            raise ProtocolError("bad_message", f"type: {kind} is nothing that a client sends")
         return True
 
     def _register(self, message: Register) -> bool:
@@ -266,9 +267,10 @@ class ClientHandler(socketserver.BaseRequestHandler):
         if self._connection.send(line) == BACKLOGGED:
             self.server.publisher.finish(self._connection)
 
-    def _refuse(self, error: Error) -> None:
-        self._roster.remove(self._session, LOST)
-        self.server.publisher.wake()
+    def _end_with(self, level: int, error: Error) -> None:
+        label, peer = self._connection.label, self.client_address
+        self._note(level, "%s: %s from %s: %s", error.code, label, peer, error.message)
+        self._leave(LOST)
         self._connection.send(encode(error), last=True)
         self._connection.finish_sending()
         self._connection.drain(LAST_WORDS)

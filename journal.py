@@ -8,6 +8,9 @@ with the time at which they were noted.
 It writes what has gathered in `GATHER` seconds. A class that joins at once would wake it for each of them otherwise,
 and a tenth of the server's time would go into lines that nobody can read so fast.
 
+Whoever logs from another thread of the server waits for the terminal, and one that nobody reads (Ctrl-S, a pipe) holds
+everything up. So all of them note instead, and what is noted is bounded: beyond `MOST` lines they are only counted.
+
 It owns its thread and its queue. `Journal.stop` writes what is still in the queue; what comes later is written
 directly.
 """
@@ -18,10 +21,19 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from typing import Callable, NamedTuple, Optional, Tuple
+
+log = logging.getLogger("rollcall.journal")
 
 GATHER = 0.2
 """Seconds from the first note that waits to its line, at most."""
+
+MOST = 10_000
+"""Notes that wait at most, while a terminal takes no more."""
+
+STUCK_AFTER = 2.0
+"""Seconds that `Journal.stop` waits for a line to be written. Then it never will be."""
 
 
 class _Note(NamedTuple):
@@ -38,6 +50,7 @@ class Journal:
     def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
         self._wall_clock = wall_clock
         self._notes: queue.SimpleQueue[Optional[_Note]] = queue.SimpleQueue()
+        self._dropped = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -45,18 +58,31 @@ class Journal:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Write everything that was noted, and join the thread."""
+    def stop(self) -> bool:
+        """Write everything that was noted, and join the thread. False if whatever shows the log takes no more."""
         self._stopping.set()
         self._notes.put(None)
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STUCK_AFTER)
+            if self._thread.is_alive():
+                return False
         self._write_waiting()
+        return True
 
     def note(self, logger: logging.Logger, level: int, message: str, *facts: object) -> None:
         """As ``logger.log(level, message, *facts)``, but soon and elsewhere."""
-        if logger.isEnabledFor(level):
-            self._notes.put(_Note(self._wall_clock(), logger, level, message, facts))
+        if not logger.isEnabledFor(level):
+            return
+        if self._notes.qsize() >= MOST:
+            self._dropped += 1  # by several threads at once perhaps: about so many
+            return
+        self._notes.put(_Note(self._wall_clock(), logger, level, message, facts))
+        if self._stopping.is_set() and not self._thread.is_alive():
+            self._write_waiting()
+
+    def note_exception(self, logger: logging.Logger, message: str, *facts: object) -> None:
+        """As ``logger.exception``: an error of ours, with the traceback of the exception that is being handled."""
+        self.note(logger, logging.ERROR, message + "\n%s", *facts, traceback.format_exc().rstrip())
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -69,8 +95,11 @@ class Journal:
             try:
                 note = self._notes.get_nowait()
             except queue.Empty:
-                return
+                break
             self._write(note)
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            log.warning("%d lines dropped: the log took no more", dropped)
 
     def _write(self, note: Optional[_Note]) -> None:
         if note is not None:

@@ -392,6 +392,8 @@ class LineDecoder:
 # Characters that reorder the text around them: a name must not rewrite the row that it stands in
 # (Unicode Standard Annex 9, explicit directional formatting characters).
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Letters and symbols that show nothing: fillers of Hangul, the empty pattern of Braille.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _FORBIDDEN_CATEGORIES = frozenset(("Cc", "Cs", "Zl", "Zp"))
 
 
@@ -427,7 +429,7 @@ def check_name(name: object) -> str:
     bad = forbidden_character(trimmed)
     if bad:
         raise ProtocolError("invalid_name", f"name: contains the character {bad}; it may have {right}")
-    if not any(unicodedata.category(char)[0] in "LNPS" for char in trimmed):
+    if not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANK for char in trimmed):
         raise ProtocolError("invalid_name", f"name: has no visible character; it needs {right}")
     return trimmed
 
@@ -538,11 +540,12 @@ def decode(line: bytes, max_line: int = MAX_CLIENT_LINE) -> Message:
     """One line (without its end) as a message; what the bytes may do is bounded before anything is built of them.
 
     Unknown fields are ignored, an unknown type is an `Unknown`. ``max_line`` bounds what a packed line may
-    unpack to. Raises `ProtocolError`: ``invalid_name``, ``unsupported_protocol`` or ``bad_message``.
+    unpack to; with no more than a client's the line is read as a client's, which never packs. Raises
+    `ProtocolError`: ``invalid_name``, ``unsupported_protocol`` or ``bad_message``.
     """
     fields = _fields(line)
     kind = fields["type"]
-    if kind == "packed":
+    if kind == "packed" and max_line > MAX_CLIENT_LINE:  # only a server packs
         fields = _fields(_unpack(fields, max_line))
         kind = fields["type"]
     reader = _READERS.get(kind)

@@ -23,6 +23,7 @@ from collections import deque
 from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from connection import BACKLOGGED, SENT, Connection
+from journal import Journal
 from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line, pack
 from roster import Roster
 
@@ -65,7 +66,7 @@ class _RosterLines:
         self._lines: Dict[Tuple[str, int], Line] = {}
 
     def forget(self) -> None:
-        """A new push begins: earlier lines are out of date."""
+        """The push is over: what comes next is about other revisions."""
         self._lines.clear()
 
     def line(self, form: str, seen: int) -> Line:
@@ -113,8 +114,11 @@ class _Order(NamedTuple):
 class Publisher:
     """The thread that pushes ``roster`` to every connection that was added. Every public method is thread-safe."""
 
-    def __init__(self, roster: Roster, epoch: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, roster: Roster, epoch: str, journal: Journal, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._roster = roster
+        self._journal = journal
         self._clock = clock
         self._lines = _RosterLines(roster, epoch)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -148,10 +152,10 @@ class Publisher:
         self._ring()
         if self._thread.is_alive():
             self._thread.join()
-        self._ended = True
         for connection in list(self._watched):
             self._unwatch(connection)
         self._selector.close()
+        self._ended = True  # only now: from here on the handlers that end obey by themselves
         self._obey()
         self._bell.close()
         self._bell_in.close()
@@ -200,8 +204,10 @@ class Publisher:
             try:
                 self._turn()
             except Exception:
-                log.exception("the publisher failed; it goes on in %g s", PUSH_INTERVAL)
-                self._next_push = self._clock() + PUSH_INTERVAL
+                self._journal.note_exception(log, "the publisher failed; it goes on in %g s", PUSH_INTERVAL)
+                self._lines.forget()
+                self._behind = True  # whoever should have heard of something by now
+                time.sleep(PUSH_INTERVAL)
 
     def _turn(self) -> None:
         dirty = self._push_waits = self._dirty()
@@ -260,11 +266,14 @@ class Publisher:
     def _push(self, now: float) -> None:
         begun = time.thread_time()
         rev, listed = self._roster.rev, self._roster.list_rev
-        self._lines.forget()
         self._behind = False
         for form, peers in self._seen.items():
             wanted = listed if form == VERSION_1 else rev
-            behind = [item for item in peers.items() if item[1] < wanted or item[1] == NEVER]
+            behind = [
+                (connection, seen)
+                for connection, seen in peers.items()
+                if (seen < wanted or seen == NEVER) and not connection.backlogged
+            ]
             # All lines first, then the sends: while it sends the roster moves on, and every revision that the
             # connections are apart is one more line to encode.
             lines = {seen: self._lines.line(form, seen) for seen in {seen for _, seen in behind}}
@@ -275,6 +284,7 @@ class Publisher:
                     peers[connection], line = lines[seen]
                     if connection.send(line) == BACKLOGGED:
                         self._watch(connection)
+        self._lines.forget()  # snapshots of thousands need not wait in memory for the next push
         self._pushed_rev = rev
         self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * (time.thread_time() - begun))
 
@@ -305,7 +315,8 @@ class Publisher:
             connection for connection in self._watched if connection.stalled_for(now) >= SLOW_AFTER
         ]
         for connection in stuck:
-            log.warning("slow_consumer: %s took no byte for %g s", connection.label, SLOW_AFTER)
+            message = "slow_consumer: %s from %s took no byte for %g s"
+            self._journal.note(log, logging.WARNING, message, connection.label, connection.peer, SLOW_AFTER)
             self._forget(connection)
             connection.hang_up()
 

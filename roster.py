@@ -143,6 +143,7 @@ class Roster:
         self._sessions: Dict[int, _Session] = {}
         self._members: Dict[int, _Member] = {}
         self._deadlines: List[Tuple[float, int]] = []
+        self._unfinished = False  # the last sweep left something that was due
         self._seats_taken = 0
         self._next_member = 1
         # To be read without the lock, too: one word, and a stale value is only an older truth. No properties: every
@@ -199,7 +200,8 @@ class Roster:
                 self._next_member += 1
             now = self._clock()
             since = older.entry.since if older is not None else int(now - self._started)
-            entry = Entry(ip, port, member_id, name, observed_ip, since)
+            # One text where the two are equal, which they mostly are.
+            entry = Entry(observed_ip if ip == observed_ip else ip, port, member_id, name, observed_ip, since)
             session.member_id = member_id
             self._members[member_id] = _Member(entry, session_id)
             self._last_seen[session_id] = now
@@ -260,6 +262,7 @@ class Roster:
                 else:
                     self._queue_locked(session, due)
             next_due = self._deadlines[0][0] if self._deadlines else None
+            self._unfinished = next_due is not None and next_due <= now
             changed = self.rev != before
         return Sweep(expired, changed, next_due, extended)
 
@@ -324,11 +327,14 @@ class Roster:
                 break
             heapq.heappop(self._deadlines)
         late_by = now - self._deadlines[0][0] if self._deadlines else 0.0
-        if late_by <= self._pause:
-            return 0.0
+        unfinished, self._unfinished = self._unfinished, False
+        if late_by <= self._pause or unfinished:
+            return 0.0  # or it was the last sweep that took so long: that is no pause
         extension = late_by + self._interval
-        for session_id in self._last_seen:
-            self._last_seen[session_id] += extension
+        # Who has not registered yet may be about to, but has no whole heartbeat interval for it.
+        unregistered = late_by + min(self._interval, self._registration_timeout)
+        for session_id, session in self._sessions.items():
+            self._last_seen[session_id] += unregistered if session.member_id is None else extension
         return extension
 
     def _remove_locked(self, session_id: int, reason: str) -> Optional[Entry]:

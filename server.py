@@ -63,7 +63,11 @@ process of a program, and an executable of one file is two, of which the outer p
 
 STACK = 256 * 1024
 """Bytes of stack for each thread. Nothing here calls deep. Of the usual 8 MiB a handler touches no more, but each of
-them then needs a page table of its own, 4 KiB; seven of these share one."""
+them then needs a page table of its own, 4 KiB; seven of these share one. Before Python 3.11 a call in Python needs the
+C stack, too, and 1,000 of them, which Python allows, need more than this: there the usual size stays."""
+
+STUCK_AFTER = 2.0
+"""Seconds that handlers have to end once they were hung up. They wait for nobody, unless it is the trace's terminal."""
 
 STOP_PATIENCE = 0.5
 """Seconds that clients have to hang up by themselves once they were told ``server_shutdown``."""
@@ -124,9 +128,9 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self._complained_at = -math.inf
         super().__init__((config.host, config.port if port is None else port), ClientHandler)
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
-        self.publisher = Publisher(self.roster, self.epoch, clock)
         self.journal = Journal()
-        self.sweeper = Sweeper(self.roster, self._on_sweep, clock)
+        self.publisher = Publisher(self.roster, self.epoch, self.journal, clock)
+        self.sweeper = Sweeper(self.roster, self._on_sweep, self.journal, clock)
         self._accept_thread = threading.Thread(target=self.serve_forever, name="accept", daemon=True)
         # Guards _handlers; notified when one ends.
         self._handlers_changed = threading.Condition(threading.Lock())
@@ -152,9 +156,10 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self.sweeper.start()
         self._accept_thread.start()
 
-    def stop(self) -> None:
-        """Tell everyone, hang up and join every thread. The order matters: first nobody new comes, then everybody
-        hears why, then nothing else is sent, then the rest is cut."""
+    def stop(self) -> bool:
+        """Tell everyone, hang up and end every thread. The order matters: first nobody new comes, then everybody
+        hears why, then nothing else is sent, then the rest is cut. False if something did not end: whatever shows the
+        log or the trace takes no more, and a thread waits for it."""
         if self._accept_thread.is_alive():
             self.shutdown()
             self._accept_thread.join()
@@ -171,8 +176,8 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         for connection in self._current_handlers():
             connection.hang_up()
         with self._handlers_changed:
-            self._handlers_changed.wait_for(lambda: not self._handlers)
-        self.journal.stop()
+            ended = self._handlers_changed.wait_for(lambda: not self._handlers, STUCK_AFTER)
+        return self.journal.stop() and ended
 
     def server_close(self) -> None:
         """Close the listening socket, the refused connections and the reserve descriptor."""
@@ -190,6 +195,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
 
     def replace(self, session_id: int) -> None:
         """A member came back on a new connection: end the older one, which the roster has dropped already."""
+        self.journal.note(log, logging.INFO, "replaced: client-%d", session_id)
         self._dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
 
     # --- the accept thread ------------------------------------------------------------------------------------
@@ -220,12 +226,12 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         session_id = self._next_session
         self._next_session += 1
         label = f"client-{session_id}"
-        connection = Connection(request, label, session_id, self.trace, self.clock)
+        connection = Connection(request, label, session_id, self.trace, self.clock, peer=client_address)
         # Known to us before it is known to the roster: a lease must never run out of a connection nobody can find.
         with self._handlers_changed:
             self._handlers[session_id] = connection
-        self.sweeper.arm(self.roster.open(session_id))
         try:
+            self.sweeper.arm(self.roster.open(session_id))
             # Not a threading.Thread: its objects take 2.5 KiB for each client, and its start() waits for the thread.
             # What it would be good for is here already: process_request_thread says when it is done.
             _thread.start_new_thread(self.process_request_thread, (connection, client_address))
@@ -287,7 +293,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             connection.prepare()
             self.finish_request(request, client_address)
         except Exception:
-            log.exception("the handler of %s failed", connection.label)
+            self.journal.note_exception(log, "the handler of %s failed", connection.label)
         finally:
             with self._handlers_changed:
                 del self._handlers[connection.session_id]
@@ -305,13 +311,14 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             if gone.entry is None:
                 seconds = self.config.registration_timeout
                 error = Error("registration_timeout", f"no register message within {seconds:g} s")
-                self.journal.note(log, logging.INFO, "registration_timeout: client-%d", gone.session_id)
+                peer = self._dismiss(gone.session_id, error)
+                self.journal.note(log, logging.INFO, "registration_timeout: client-%d from %s", gone.session_id, peer)
             else:
                 error = Error("heartbeat_timeout", f"no message for {gone.silent_for:.1f} s")
                 who, seconds = gone.entry.label, gone.silent_for
+                self._dismiss(gone.session_id, error)
                 message = "heartbeat_timeout: %s was silent for %.1f s (client-%d)"
                 self.journal.note(log, logging.INFO, message, who, seconds, gone.session_id)
-            self._dismiss(gone.session_id, error)
 
     # --- shared -------------------------------------------------------------------------------------------------
 
@@ -319,13 +326,14 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         with self._handlers_changed:
             return list(self._handlers.values())
 
-    def _dismiss(self, session_id: int, error: Error) -> None:
-        """Tell a client why, and hang up; its own handler does the rest."""
+    def _dismiss(self, session_id: int, error: Error) -> str:
+        """Tell a client why, and hang up; its own handler does the rest. Returns its address, if it is still there."""
         with self._handlers_changed:
             handler = self._handlers.get(session_id)
         if handler is not None:
             handler.send(encode(error), last=True)
             handler.hang_up()
+        return handler.peer if handler is not None else "an address that has gone"
 
 
 # --- the program --------------------------------------------------------------------------------------------------
@@ -398,17 +406,18 @@ def _raise_descriptor_limit(max_clients: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         except (OSError, ValueError):
             hard = soft  # macOS refuses "unlimited"
-    needed = max_clients + SPARE_CONNECTIONS + OWN_DESCRIPTORS
+    needed = max_clients + 2 * SPARE_CONNECTIONS + OWN_DESCRIPTORS  # with those that are being refused
     if hard != resource.RLIM_INFINITY and hard < needed:
         message = "max_clients = %d needs %d descriptors; the system allows %d (ulimit -n)"
         log.warning(message, max_clients, needed, hard)
 
 
 def _use_small_stacks() -> None:
-    try:
-        threading.stack_size(STACK)
-    except ValueError:
-        pass  # this platform wants more; its own size will do
+    if sys.version_info >= (3, 11):
+        try:
+            threading.stack_size(STACK)
+        except ValueError:
+            pass  # this platform wants more; its own size will do
 
 
 def _run_on_one_cpu(max_clients: int) -> None:
@@ -471,7 +480,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     print("Clients connect to:", *reachable_addresses(host, port), sep="\n  ", flush=True)
     _wait_for(signals)
     server.journal.note(log, logging.INFO, "stopping: telling %d clients", len(server.roster))
-    server.stop()
+    if not server.stop():
+        os._exit(1)  # a thread waits for a terminal for ever, with a lock that an orderly exit needs
     log.info("stopped")
     return 0
 

@@ -17,12 +17,14 @@ import threading
 import time
 from typing import Callable
 
+from journal import Journal
 from roster import Roster, Sweep
 
 log = logging.getLogger("rollcall.sweeper")
 
 AFTER_A_BUG = 1.0
 """Seconds until the next sweep when one failed."""
+
 
 class Sweeper:
     """The thread that wakes when a lease is due, not every so often.
@@ -31,9 +33,14 @@ class Sweeper:
     """
 
     def __init__(
-        self, roster: Roster, on_sweep: Callable[[Sweep], None], clock: Callable[[], float] = time.monotonic
+        self,
+        roster: Roster,
+        on_sweep: Callable[[Sweep], None],
+        journal: Journal,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._roster = roster
+        self._journal = journal
         self._on_sweep = on_sweep
         self._clock = clock
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -71,7 +78,7 @@ class Sweeper:
             sweep = self._roster.sweep()
             self._on_sweep(sweep)
         except Exception:
-            log.exception("a sweep failed; the next one comes in %g s", AFTER_A_BUG)
+            self._journal.note_exception(log, "a sweep failed; the next one comes in %g s", AFTER_A_BUG)
             return self._clock() + AFTER_A_BUG
         return math.inf if sweep.next_due is None else sweep.next_due
 

@@ -147,6 +147,35 @@ def test_the_bell_a_hundred_clients_at_the_same_instant(tmp_path: Path) -> None:
         wait_until(lambda: server.text.count("joined: ") == 100, "the log to say so")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGTERM")
+def test_a_log_that_nobody_reads_holds_up_neither_the_roster_nor_the_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", str(ROOT / "server.py"), "--host", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    ) as server:
+        try:
+            assert server.stdout is not None
+            port = 0
+            while not port:
+                words = server.stdout.readline().decode().split()
+                port = int(words[-1].rpartition(":")[2]) if words[:1] == ["Listening"] else 0
+            rubbish = b"x" * 200 + b"\n"
+            for _ in range(1200):  # lines of more than 64 KiB, which is what a pipe holds
+                with RawClient(port) as noisy:
+                    noisy.send(rubbish)
+                    assert noisy.line()["code"] == "bad_message"
+            with RawClient(port) as ann, RawClient(port) as ben:
+                for client, name in ((ann, "Ann"), (ben, "Ben")):
+                    client.register(name)
+                    client.until_type("client_list")
+                ann.until(lambda message: any(row["name"] == "Ben" for row in message.get("up", ())))
+                server.terminate()
+                assert ann.until_type("error")["code"] == "server_shutdown"
+            assert server.wait(PATIENCE) == 1
+        finally:
+            server.kill()
+
+
 def test_after_a_crash_of_the_server_everyone_is_back_by_themselves(tmp_path: Path) -> None:
     with ExitStack() as stack:
         with ServerProgram(tmp_path, **SHORT) as server:

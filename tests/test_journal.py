@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import List
 
 import pytest
 
-from journal import Journal
+import journal as journal_module
+from helpers import PATIENCE, wait_until
+from journal import MOST, Journal
 
 log = logging.getLogger("rollcall.test")
 
@@ -40,3 +43,60 @@ def test_a_journal_that_never_ran_still_writes_at_the_end(caplog: pytest.LogCapt
         journal.note(log, logging.WARNING, "early")
         journal.stop()
     assert caplog.messages == ["early"]
+
+
+def test_what_comes_after_the_end_is_written_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal()
+    with caplog.at_level(logging.INFO):
+        journal.start()
+        assert journal.stop()
+        journal.note(log, logging.INFO, "late")
+    assert caplog.messages == ["late"]
+
+
+def test_an_exception_is_noted_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal()
+    try:
+        raise ValueError("a bug")
+    except ValueError:
+        journal.note_exception(log, "%s failed", "it")
+    journal.stop()
+    assert caplog.messages[0].startswith("it failed\nTraceback") and caplog.messages[0].endswith("ValueError: a bug")
+
+
+class Terminal(logging.Handler):
+    """One that takes nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held, self.go_on = threading.Event(), threading.Event()
+        self.lines: List[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.held.set()
+        assert self.go_on.wait(PATIENCE)
+        self.lines.append(record.getMessage())
+
+
+def test_a_terminal_that_takes_no_more_holds_up_nobody_and_costs_bounded_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal_module, "STUCK_AFTER", 0.05)
+    terminal, journal = Terminal(), Journal()
+    stuck = logging.getLogger("rollcall.test.stuck")
+    stuck.propagate = False
+    for logger in (stuck, logging.getLogger("rollcall.journal")):
+        logger.addHandler(terminal)
+    try:
+        journal.start()
+        journal.note(stuck, logging.WARNING, "first")
+        assert terminal.held.wait(PATIENCE)
+        for number in range(MOST + 5):
+            journal.note(stuck, logging.WARNING, "%d", number)
+        assert not journal.stop(), "it says so instead of waiting"
+        terminal.go_on.set()
+        wait_until(lambda: not journal._thread.is_alive(), "the end")
+        assert len(terminal.lines) == 1 + MOST + 1 and terminal.lines[-1].startswith("5 lines dropped")
+    finally:
+        for logger in (stuck, logging.getLogger("rollcall.journal")):
+            logger.removeHandler(terminal)

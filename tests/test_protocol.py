@@ -62,8 +62,9 @@ REGISTER: Dict[str, Any] = {"type": "register", "client_ip": "10.0.0.1", "client
 
 
 def refusal(line: bytes) -> ProtocolError:
+    """What a client says of this line, as it reads all kinds."""
     with pytest.raises(ProtocolError) as caught:
-        decode(line)
+        decode(line, protocol.MAX_SERVER_LINE)
     assert caught.value.code in protocol.ERROR_CODES
     return caught.value
 
@@ -202,13 +203,24 @@ def test_packed_lines_are_the_same_message_and_short_ones_stay() -> None:
 def test_a_packed_line_cannot_unpack_to_more_than_a_line_may_have() -> None:
     bomb = zlib.compress(b" " * 50_000_000, 9)
     line = b'{"type":"packed","zlib":"' + base64.b64encode(bomb) + b'"}'
-    with pytest.raises(ProtocolError, match="at most 8192 bytes"):
-        decode(line)
+    with pytest.raises(ProtocolError, match="at most 20000 bytes"):
+        decode(line, 20_000)
     cut = b'{"type":"packed","zlib":"' + base64.b64encode(zlib.compress(b'{"type":"ping"}')[:-4]) + b'"}'
     with pytest.raises(ProtocolError, match="one whole zlib stream"):
-        decode(cut)
+        decode(cut, 20_000)
     twice = b'{"type":"packed","zlib":"' + base64.b64encode(zlib.compress(line)) + b'"}'
     assert decode(twice, 10_000_000) == Unknown("packed")
+
+
+def test_a_server_unpacks_nothing() -> None:
+    line = b'{"type":"packed","zlib":"' + base64.b64encode(zlib.compress(b'{"type":"ping"}')) + b'"}'
+    assert decode(line) == Unknown("packed")
+
+
+@pytest.mark.parametrize("name", ["\u3164", "\u2800\u2800", "\u115f\u1160", "\u200b"])
+def test_a_name_that_shows_nothing_is_none(name: str) -> None:
+    with pytest.raises(ProtocolError, match="no visible character"):
+        protocol.check_name(name)
 
 
 def test_a_welcome_with_an_impossible_heartbeat_is_refused() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple
+
+import pytest
 
 from connection import Connection
 from helpers import PATIENCE, ShiftedClock, wait_until
+from journal import Journal
 from protocol import ClientList, RosterDelta, decode
 from publisher import PACKED, PUSH_INTERVAL, SLOW_AFTER, VERSION_1, VERSION_2, Publisher
 from roster import Roster
@@ -66,7 +70,7 @@ class House:
     def __init__(self) -> None:
         self.clock = ShiftedClock()
         self.roster = Roster(max_clients=5000, clock=self.clock)
-        self.publisher = Publisher(self.roster, EPOCH, self.clock)
+        self.publisher = Publisher(self.roster, EPOCH, Journal(), self.clock)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.peers: List[Peer] = []
         self.sessions = 0
@@ -215,6 +219,51 @@ def test_a_reader_that_takes_nothing_for_too_long_is_hung_up() -> None:
         wait_until(lambda: stuck.connection._broken, "the hang-up")
         h.join()
         h.assert_exact(awake)
+
+
+def test_no_line_is_made_for_who_cannot_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with house() as h:
+        for number in range(200):
+            h.join(f"Student {number}")
+        stuck, awake = h.peer(buffer=4096), h.peer()
+        stuff(h, stuck)
+        h.join()
+        h.assert_exact(awake)
+        made: List[int] = []
+        line = h.publisher._lines.line
+
+        def note(form: str, seen: int) -> Tuple[int, bytes]:
+            made.append(seen)
+            return line(form, seen)
+
+        monkeypatch.setattr(h.publisher._lines, "line", note)
+        rev = h.roster.rev
+        h.join()
+        h.assert_exact(awake)
+        assert made == [rev], "one step for the one that is awake, nothing for the other"
+
+
+def test_a_bug_in_a_push_is_logged_and_the_next_push_makes_up_for_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with house() as h:
+        peer = h.peer()
+        h.assert_exact(peer)
+        push = h.publisher._push
+        failed = threading.Event()
+
+        def fail_once(now: float) -> None:
+            if not failed.is_set():
+                failed.set()
+                raise RuntimeError("a bug")
+            push(now)
+
+        monkeypatch.setattr(h.publisher, "_push", fail_once)
+        h.join()
+        h.assert_exact(peer)
+        assert failed.is_set()
+        h.publisher._journal.stop()
+        assert "the publisher failed" in caplog.text and "RuntimeError: a bug" in caplog.text
 
 
 def test_what_is_released_is_closed_also_after_the_end() -> None:

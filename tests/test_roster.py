@@ -153,6 +153,30 @@ def test_our_own_pause_is_nobodys_absence() -> None:
     assert house.names() == ["alive"]
 
 
+def test_a_pause_gives_who_has_not_registered_the_time_to_register_and_no_more() -> None:
+    house = House()
+    house.open()
+    house.clock.advance(REGISTRATION + 2.0)
+    sweep = house.roster.sweep()
+    assert sweep.extended == pytest.approx(2.0 + INTERVAL) and not sweep.expired
+    house.clock.advance(min(INTERVAL, REGISTRATION))
+    assert len(house.roster.sweep().expired) == 1
+
+
+def test_a_sweep_that_took_long_is_no_pause() -> None:
+    house = House(max_clients=2000)
+    for _ in range(SWEEP_BATCH + 50):
+        house.open()
+    house.clock.advance(REGISTRATION)
+    assert len(house.roster.sweep().expired) == SWEEP_BATCH
+    house.clock.advance(2.0)  # to tell so many
+    sweep = house.roster.sweep()
+    assert (len(sweep.expired), sweep.extended) == (50, 0.0)
+    house.join("next")
+    house.clock.advance(10 * TIMEOUT)
+    assert house.roster.sweep().extended > 0.0, "a real pause still is one"
+
+
 def test_a_sweep_that_is_a_little_late_extends_nothing() -> None:
     house = House()
     house.join()

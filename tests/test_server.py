@@ -249,6 +249,19 @@ def test_who_wants_no_roster_gets_none_and_is_in_it() -> None:
         assert quiet.line() == {"type": "pong", "seq": 1, "rev": 2}
 
 
+def test_the_log_says_who_broke_a_rule_and_that_its_member_went(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path, registration_timeout=0.2) as server, RawClient(server.port) as mute:
+        with RawClient(server.port) as zoe:
+            zoe.register("Zoe")
+            zoe.until_type("client_list")
+            zoe.send(b"nonsense\n")
+            assert zoe.until_type("error")["code"] == "bad_message"
+        server.wait_for_line(r"WARNING .*bad_message: client-\d+ from 127\.0\.0\.1: .*JSON")
+        server.wait_for_line(r"lost: Zoe \(client-\d+\)")
+        assert mute.line()["code"] == "registration_timeout"
+        server.wait_for_line(r"registration_timeout: client-\d+ from 127\.0\.0\.1")
+
+
 def test_too_many_messages_are_rate_limited() -> None:
     with running_server(message_rate=5) as (_, port), RawClient(port) as client:
         client.register("Ann")
@@ -380,7 +393,7 @@ def test_running_out_of_descriptors_is_survived_in_words(tmp_path: Path) -> None
             refused += answer["type"] == "error"
             assert answer["type"] == "welcome" or answer["code"] == "server_full"
             assert len(crowd) < 60
-        program.wait_for_line(r"max_clients = 500 needs 548 descriptors; the system allows 40")
+        program.wait_for_line(r"max_clients = 500 needs 580 descriptors; the system allows 40")
         program.wait_for_line("out of descriptors")
         first.send({"type": "ping", "seq": 7})
         first.until(lambda message: message == {"type": "pong", "seq": 7, "rev": message.get("rev")})

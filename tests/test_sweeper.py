@@ -12,13 +12,14 @@ import pytest
 
 import sweeper
 from helpers import PATIENCE
+from journal import Journal
 from roster import Roster, Sweep
 from sweeper import Sweeper
 
 
 @contextmanager
 def sweeping(roster: Roster, outcomes: queue.Queue[Sweep]) -> Iterator[Sweeper]:
-    built = Sweeper(roster, outcomes.put)
+    built = Sweeper(roster, outcomes.put, Journal())
     built.start()
     try:
         yield built
@@ -78,9 +79,11 @@ def test_a_bug_in_a_sweep_is_logged_and_does_not_end_it(
             raise RuntimeError("a bug")
         recovered.set()
 
-    thread = Sweeper(Roster(), on_sweep)
+    journal = Journal()
+    thread = Sweeper(Roster(), on_sweep, journal)
     with caplog.at_level(logging.ERROR):
         thread.start()
         assert recovered.wait(PATIENCE)
         thread.stop()
-    assert "a sweep failed" in caplog.text
+        journal.stop()
+    assert "a sweep failed" in caplog.text and "RuntimeError: a bug" in caplog.text
