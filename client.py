@@ -171,22 +171,45 @@ class Client:
             self._hurry = True
             self._changed.notify_all()
 
+    def _tell(self, event: Event) -> None:
+        """Put an event into the queue. Where that is bounded and full, this waits: then TCP holds the server back."""
+        while True:
+            try:
+                self._events.put(event, timeout=STEP)
+                return
+            except queue.Full:
+                if self._stopping:
+                    return  # nobody takes any more
+
     # --- the reader's thread --------------------------------------------------------------------------------
 
     def _read(self) -> None:
+        try:
+            self._keep_connected()
+        except Exception as error:
+            # A bug of ours. Whoever watches must not go on showing the last that was known.
+            self._tell(Disconnected(f"an error in this program: {error!r}", None, self._connected_at is not None))
+            raise
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+            self._tell(Stopped())
+
+    def _keep_connected(self) -> None:
         attempt = 0
         while not self._stopping:
             attempt += 1
-            self._events.put(Connecting(str(self.address), attempt))
+            self._tell(Connecting(str(self.address), attempt))
             ending = self._one_connection()
             if self._stopping:
                 break
             connected_at, self._connected_at = self._connected_at, None
             code = ending.error.code if ending.error else None
-            self._events.put(Disconnected(ending.cause, code, connected_at is not None))
+            self._tell(Disconnected(ending.cause, code, connected_at is not None))
             action = ERROR_CODES.get(code, RETRY) if code else RETRY
             if ending.error is not None and action != RETRY:
-                self._events.put(Refused(ending.error.code, ending.error.message, action))
+                self._tell(Refused(ending.error.code, ending.error.message, action))
                 break
             if not self._reconnect:
                 break
@@ -195,10 +218,6 @@ class Client:
             if connected_at is not None:
                 attempt = 0
             self._wait(ending, attempt)
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        self._events.put(Stopped())
 
     def _wait(self, ending: _Ending, attempt: int) -> None:
         seconds = self._backoff.next(ending.error.retry_after if ending.error else None)
@@ -206,7 +225,7 @@ class Client:
             if self._hurry or self._stopping:
                 self._hurry = False
                 return
-        self._events.put(Waiting(seconds, attempt + 1, ending.cause))
+        self._tell(Waiting(seconds, attempt + 1, ending.cause))
         with self._changed:
             self._changed.wait_for(lambda: self._hurry or self._stopping, seconds)
             self._hurry = False
@@ -267,7 +286,7 @@ class Client:
             if self._connected_at is None:
                 self._registered(1, ORIGINAL_INTERVAL, ORIGINAL_TIMEOUT, None)
             self._awaiting_list = False
-            self._events.put(RosterReplaced(self._view.replace(message), self._view.rev))
+            self._tell(RosterReplaced(self._view.replace(message), self._view.rev))
         elif isinstance(message, Welcome):
             self._resume_token = message.resume_token
             self._registered(PROTOCOL_VERSION, message.heartbeat_interval, message.connection_timeout, message)
@@ -283,7 +302,7 @@ class Client:
             if self._heartbeat is not None:
                 self._heartbeat.registered(now, interval, timeout, self._uniform(0.0, 1.0))
             self._changed.notify_all()
-        self._events.put(Connected(str(self.address), interval, timeout, welcome))
+        self._tell(Connected(str(self.address), interval, timeout, welcome))
 
     def _answered(self, pong: Pong) -> None:
         now = self._clock()
@@ -292,13 +311,13 @@ class Client:
             seconds = heartbeat.answered(now, pong.seq) if heartbeat is not None else None
             seq = pong.seq if pong.seq is not None else heartbeat.last_seq if heartbeat is not None else 0
         if seconds is not None:
-            self._events.put(RoundTrip(seq, seconds))
+            self._tell(RoundTrip(seq, seconds))
 
     def _update_roster(self, connection: Connection, delta: RosterDelta) -> None:
         if self._awaiting_list:
             return  # a list is on its way and will say all this
         if self._view.update(delta):
-            self._events.put(RosterUpdated(delta.up, delta.down, delta.rev))
+            self._tell(RosterUpdated(delta.up, delta.down, delta.rev))
         else:
             self._awaiting_list = True
             connection.send(encode(Resync()))
@@ -323,7 +342,7 @@ class Client:
             if beat.dead is not None:
                 connection.hang_up()
             elif beat.ping is not None:
-                self._events.put(PingSent(beat.ping))
+                self._tell(PingSent(beat.ping))
                 connection.send(encode(Ping(beat.ping if version == PROTOCOL_VERSION else None)))
 
 
@@ -354,7 +373,7 @@ def _resolve(address: Address, stopping: Callable[[], bool]) -> List[Any]:
         return socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         )
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # the latter: 192.168..1, or a label of more than 63 characters
         pass
     answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
 

@@ -29,7 +29,7 @@ from client_model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
 from crash import CrashReporter, spoken
 from events import Event
 from frozen import program_name
-from protocol import DEFAULT_PORT, ProtocolError, __version__, check_name, parse_address
+from protocol import DEFAULT_PORT, Address, ProtocolError, __version__, check_name, parse_address
 from settings import Settings, SettingsFile, default_folder
 from table_order import as_csv, as_text
 
@@ -56,7 +56,24 @@ TURN_BUDGET = 0.015
 LOOK = 500
 """Milliseconds between two looks whether another thread failed."""
 
+NOTICE = 15.0
+"""Seconds that a sentence about something else stands in the place of the connection's state."""
+
+LONGEST = 240
+"""Characters of that place; more would push the table out of a small window."""
+
+MOST_EVENTS = 10_000
+"""Events that may wait for the window. Then the client reads no more, and TCP holds the server back."""
+
 SIZE, LEAST_SIZE = (860, 700), (480, 360)
+UNSAFE_ON_X11 = re.compile(
+    "[\U00010000-\U0010ffff\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1\u26aa\u26ab"
+    "\u26bd\u26be\u26c4\u26c5\u26ce\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705\u270a\u270b\u2728\u274c\u274e\u2753-\u2755\u2757"
+    "\u2795-\u2797\u27b0\u27bf\u2b1b\u2b1c\u2b50\u2b55]"
+)
+"""What Tk 8.6 cannot draw on X11: what is beyond the Basic Multilingual Plane is a box at best, and with a font of
+coloured emoji (Unicode's Emoji_Presentation) some builds abort."""
+
 HINT = "The server prints its address when it starts; type it here, such as 192.168.1.20:8080."
 
 
@@ -72,16 +89,17 @@ class ClientWindow:
         self.root = root
         self.model = ClientModel()
         self.settings_file = settings_file
-        self.settings, self._notice = settings_file.load() if settings_file is not None else (Settings(), "")
+        self.settings, damage = settings_file.load() if settings_file is not None else (Settings(), "")
+        self._notice, self._notice_until = "", 0.0
+        self._notify(damage)
         self.theme = Theme(root)
         self.theme.use(self.settings.theme)
         self._client: Optional[Client] = None
-        self._events: queue.Queue[Event] = queue.Queue()
+        self._events: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
         self._closers: List[threading.Thread] = []
-        self._closed = False
+        self.closed = False
         self._complaint = ""
-        # Tk on X11 draws what is beyond the Basic Multilingual Plane as boxes at best; some builds of 8.6 crash.
-        self._bmp_only = root.tk.call("tk", "windowingsystem") == "x11"
+        self._is_x11 = root.tk.call("tk", "windowingsystem") == "x11"
         self._beaten = -1
         # What a test puts something else in place of.
         self.ask_file: Callable[..., str] = filedialog.asksaveasfilename
@@ -171,11 +189,18 @@ class ClientWindow:
     def _bind_keys(self) -> None:
         root, tree = self.root, self.table.tree
         root.bind("<F5>", lambda event: self.retry_now())
-        root.bind("<Control-f>", lambda event: self._focus_filter())
-        root.bind("<Control-q>", lambda event: self.close())
         root.bind("<Escape>", lambda event: self.filter_text.set(""))
-        tree.bind("<Control-c>", lambda event: self.copy_roster(as_text))
-        buttons = ("<Button-2>", "<Control-Button-1>") if sys.platform == "darwin" else ("<Button-3>",)
+        is_mac = sys.platform == "darwin"
+        if is_mac:
+            root.createcommand("::tk::mac::Quit", self.close)  # else Tk would exit without a goodbye
+        for modifier in ("Control", "Command") if is_mac else ("Control",):
+            for key in "fF":  # with Caps Lock, too
+                root.bind(f"<{modifier}-{key}>", lambda event: self._focus_filter())
+            for key in "qQ":
+                root.bind(f"<{modifier}-{key}>", lambda event: self.close())
+            for key in "cC":
+                tree.bind(f"<{modifier}-{key}>", lambda event: self.copy_roster(as_text, least=1))
+        buttons = ("<Button-2>", "<Control-Button-1>") if is_mac else ("<Button-3>",)
         for button in buttons:
             tree.bind(button, self._context)
         for key in ("<Shift-F10>", "<Menu>" if sys.platform.startswith("linux") else "<App>"):
@@ -198,7 +223,6 @@ class ClientWindow:
         """Start a client for what the fields say, or say what is wrong with them."""
         if self._client is not None:
             return
-        self._notice = ""
         if not self.server_text.get().strip():
             self._complain(HINT, self.bar.server_field)
             return
@@ -236,15 +260,15 @@ class ClientWindow:
         client, self._client = self._client, None
         if client is None:
             return
-        self._events = queue.Queue()  # what it still says is of no interest any more
+        self._events = queue.Queue(MOST_EVENTS)  # what the old one still says is of no interest any more
         self.model.end()
         closer = threading.Thread(target=client.stop, name="goodbye", daemon=True)
         closer.start()
         self._closers = [thread for thread in self._closers if thread.is_alive()] + [closer]
 
     def retry_now(self) -> None:
-        """Skip the wait before the next attempt."""
-        if self._client is not None:
+        """Skip the wait before the next attempt, if there is one."""
+        if self._client is not None and self.model.phase != CONNECTED:
             self._client.retry_now()
 
     def switch_theme(self) -> None:
@@ -258,12 +282,12 @@ class ClientWindow:
     def copy_address(self) -> None:
         """The addresses of the selected members, or where this window is connected to."""
         rows = self.table.selected()
-        self._copy("\n".join(f"{row.ip}:{row.port}" for row in rows) if rows else self.server_text.get())
+        self._copy("\n".join(str(Address(row.ip, row.port)) for row in rows) if rows else self.server_text.get())
 
-    def copy_roster(self, form: Callable[[List[Row], float], str]) -> None:
-        """Several selected members in that form, or else all that the filter lets through."""
+    def copy_roster(self, form: Callable[[List[Row], float], str], least: int = 2) -> None:
+        """At least so many selected members in that form, or else all that the filter lets through."""
         chosen = self.table.selected()
-        self._copy(form(chosen if len(chosen) > 1 else self.table.listed(), time.time()))
+        self._copy(form(chosen if len(chosen) >= least else self.table.listed(), time.time()))
 
     def copy_log(self) -> None:
         """The activity log, as it is filtered."""
@@ -272,26 +296,37 @@ class ClientWindow:
     def save_log(self) -> None:
         """Ask for a file and write the activity log to it, as it is filtered."""
         name = time.strftime("rollcall %Y-%m-%d %H-%M.txt")
-        file = self.ask_file(parent=self.root, title="Save the activity log", initialfile=name, defaultextension=".txt")
+        file = self._ask(
+            self.ask_file, parent=self.root, title="Save the activity log", initialfile=name, defaultextension=".txt"
+        )
         if not file:
             return
         try:
             self.log.save_to(Path(file))
         except OSError as error:
-            self._notice = f"The log was not saved: {file}: {error.strerror or error}. Choose another place."
+            self._notify(f"The log was not saved: {file}: {error.strerror or error}. Choose another place.")
         else:
-            self._notice = f"Saved the log to {file}."
+            self._notify(f"Saved the log to {file}.")
 
     def about(self) -> None:
         """Who we are."""
         text = f"Rollcall {__version__}\n\nWho is connected right now, and are they really still there?"
-        self.show_message("About Rollcall", text, parent=self.root)
+        self._ask(self.show_message, "About Rollcall", text, parent=self.root)
+
+    def _ask(self, dialog: Callable[..., Any], *arguments: object, **options: object) -> Any:
+        """What a dialog answers; nothing if the window was closed meanwhile, which takes the dialog with it."""
+        try:
+            return dialog(*arguments, **options)
+        except tk.TclError:
+            if self.closed:
+                return None
+            raise
 
     def close(self) -> None:
         """End every thread and then the window."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self.root.after_cancel(self._turn)
         self._remember(width=self.root.winfo_width(), height=self.root.winfo_height())
         self.root.withdraw()  # gone for the person at once, while the threads end
@@ -303,7 +338,7 @@ class ClientWindow:
 
     def _copy(self, text: str) -> None:
         self.root.clipboard_clear()
-        self.root.clipboard_append(self._tk_text(text))
+        self.root.clipboard_append(text)  # whole: nothing of it is drawn
 
     def _focus_filter(self) -> None:
         self.filter_field.focus_set()
@@ -320,8 +355,14 @@ class ClientWindow:
         """Keep something for the next start. What cannot be written is told once, and is no reason to stop."""
         settings = Settings(**{**vars(self.settings), **changes})
         if self.settings_file is not None and settings != self.settings:
-            self._notice = self.settings_file.save(settings) or self._notice
+            self._notify(self.settings_file.save(settings))
         self.settings = settings
+
+    def _notify(self, sentence: str) -> None:
+        """Show a sentence in the place of the state for a while; in the log it stays. Nothing if it is empty."""
+        if sentence:
+            self._notice, self._notice_until = sentence, time.monotonic() + NOTICE
+            self.model.note(time.time(), sentence)
 
     # --- what happens -----------------------------------------------------------------------------------------
 
@@ -365,15 +406,17 @@ class ClientWindow:
 
     def _show_state(self) -> None:
         model, now = self.model, time.monotonic()
-        said = self._complaint or self._notice or (HINT if self._is_first_start() else model.status(now))
-        set_text(self.status_text, self._tk_text(said))
+        notice = self._notice if now < self._notice_until else ""
+        said = self._complaint or notice or (HINT if self._is_first_start() else model.status(now))
+        # A server may send a message of 1,000 characters; all of it is in the log.
+        set_text(self.status_text, self._tk_text(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"))
         self.bar.show(model, now, self._client is not None, bool(self._complaint))
 
     def _is_first_start(self) -> bool:
         return self.model.phase == OFFLINE and not self.settings.servers and not self.server_text.get()
 
     def _tk_text(self, text: str) -> str:
-        return re.sub("[\U00010000-\U0010ffff]", "\ufffd", text) if self._bmp_only else text
+        return UNSAFE_ON_X11.sub("\ufffd", text) if self._is_x11 else text
 
 
 def _set_icon(root: tk.Tk) -> None:
@@ -435,8 +478,9 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter) -> int:
     def end(number: int, frame: Optional[FrameType]) -> None:
         try:
             root.after_idle(window.close)
-        except tk.TclError:
-            pass  # it has ended already
+        except tk.TclError:  # it has been closed and still waits for something: do not
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     def look() -> None:
         root.after(LOOK, look)  # first: the window may be closed while a dialog is shown

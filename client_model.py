@@ -29,7 +29,7 @@ from events import (
     Waiting,
     describe,
 )
-from protocol import ASK, LATE, LEFT, LOST, MAX_INTEGER, Entry
+from protocol import ASK, LATE, LEFT, LOST, MAX_INTEGER, Address, Entry
 
 OFFLINE, CONNECTING, CONNECTED, RECONNECTING, REFUSED = "offline", "connecting", "connected", "reconnecting", "refused"
 
@@ -150,7 +150,7 @@ class ClientModel:
         self._departed: Dict[int, _Departed] = {}  # in the order in which they went
         self._departed_as: Dict[Tuple[str, str], int] = {}  # the same by name and address
         self._own_id: Optional[int] = None
-        self._started: Optional[int] = None
+        self._started: Optional[float] = None  # when the server started, by our clock
         self._arrived: Dict[int, float] = {}
         self._dirty: Set[int] = set()
         self._gone: Set[int] = set()
@@ -226,7 +226,9 @@ class ClientModel:
             self._base += MAX_INTEGER
         self.server_name = welcome.server_name if welcome else ""
         self._own_id = self._base + welcome.member_id if welcome else None
-        self._started = welcome.started if welcome else None
+        self._started = None if welcome is None else welcome.started
+        if welcome is not None and welcome.uptime is not None:
+            self._started = wall - welcome.uptime  # not every laptop knows what time it is
         self._set_phase(CONNECTED)
 
     def _answered(self, event: RoundTrip) -> None:
@@ -302,6 +304,10 @@ class ClientModel:
             self._dirty |= self._entries.keys()  # fresh rows become stale, or the other way round
         self.phase = phase
 
+    def note(self, wall: float, text: str) -> None:
+        """A line in the log about this program itself. ``wall`` is Unix time."""
+        self._note(wall, CONNECTION, text)
+
     def _note(self, wall: float, kind: str, text: str) -> None:
         self.log.append(LogLine(wall, kind, text))
         self.logged += 1
@@ -367,7 +373,7 @@ class ClientModel:
     def _row(self, member: int, entry: Entry) -> Row:
         arrived = self._started + entry.since if self._started is not None else self._arrived[member]
         observed = entry.observed_ip
-        address = f"{entry.ip}:{entry.port}"
+        address = str(Address(entry.ip, entry.port))
         if observed and observed != entry.ip:
             address += f" (seen as {observed})"
         state = entry.state if self.phase == CONNECTED else UNKNOWN

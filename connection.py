@@ -23,9 +23,13 @@ from typing import Callable, Deque, Optional
 from protocol import printable
 
 RECEIVE_SIZE = 208
-"""Bytes asked of the kernel at once; a heartbeat has 16 to 40. Python allocates them before the wait, one buffer for
-each idle client: 256 bytes with the object's head. Beyond 512 they would not come from Python's own allocator, and each
-idle thread would keep 16 KiB more (measured with Python 3.11 on Linux): the C library caches freed blocks by thread."""
+"""Bytes asked of the kernel at once, until a client has registered. Python allocates them before the wait, one buffer
+for each client that waits: 256 bytes with the object's head. Beyond 512 they would not come from Python's own
+allocator, and each idle thread would keep 16 KiB more (measured with Python 3.11 on Linux): the C library caches freed
+blocks by thread."""
+
+HEARTBEAT_SIZE = 80
+"""The same for whoever sends heartbeats only, 16 to 40 bytes each: half the buffer for each idle client."""
 
 BULK_SIZE = 65536
 """The same for a client, which reads whole rosters and is alone in its process."""
@@ -47,12 +51,12 @@ class Connection:
 
     ``label`` names it in logs and traces, ``peer`` is the other side's address. ``trace``, if given, is called with
     ``">"``, the connection and the bytes of everything that is about to be sent, in the sender's thread and outside the
-    lock.
+    lock. ``receive_size`` may be changed at any time.
     """
 
     __slots__ = (
         "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_finished", "_lock", "_moved_at",
-        "_receive_size", "_socket", "_trace", "label", "peer", "session_id",
+        "_socket", "_trace", "label", "peer", "receive_size", "session_id",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +69,7 @@ class Connection:
         receive_size: int = RECEIVE_SIZE,
         peer: str = "",
     ) -> None:
-        self._receive_size = receive_size
+        self.receive_size = receive_size
         self.peer = peer
         self.label = label
         self.session_id = session_id
@@ -103,7 +107,7 @@ class Connection:
 
         Raises OSError (ConnectionResetError and others) when the connection broke.
         """
-        return self._socket.recv(self._receive_size)
+        return self._socket.recv(self.receive_size)
 
     def send(self, data: bytes, last: bool = False) -> int:
         """Send without ever waiting. Returns `SENT`, `BACKLOGGED` (somebody must call `flush`) or `FAILED`.

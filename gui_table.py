@@ -10,7 +10,7 @@ from __future__ import annotations
 import tkinter as tk
 from functools import partial
 from tkinter import ttk
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional
 
 from client_model import UNKNOWN, Changes, Row
 from gui_theme import Theme
@@ -69,13 +69,19 @@ class RosterTable(ttk.Frame):
         if not changes.shown and not changes.gone:
             return
         self.order.update(changes)
+        failure: Optional[tk.TclError] = None
         for row in changes.shown:
-            self._show_row(row, wall)
+            try:
+                self._show_row(row, wall)
+            except tk.TclError as error:
+                failure = error  # one row, and told in the end: the others are shown all the same
         self._arrange()
         for member in changes.gone:
             if self.tree.exists(str(member)):
                 self.tree.delete(str(member))
             self._for_texts.pop(str(member), None)
+        if failure is not None:
+            raise failure
 
     def tick(self, wall: float) -> None:
         """Let the durations go on, of the rows that can be seen."""
@@ -98,7 +104,7 @@ class RosterTable(ttk.Frame):
 
     def _show_row(self, row: Row, wall: float) -> None:
         item = str(row.id)
-        duration = self._for_texts[item] = duration_text(row.connected_for(wall))
+        duration = duration_text(row.connected_for(wall))
         values = [self._show(marked_name(row)), state_text(row), duration, self._show(row.address)]
         tag = "muted" if row.went is not None or row.state == UNKNOWN else row.state
         tags = [tag, "own"] if row.own else [tag]
@@ -107,9 +113,11 @@ class RosterTable(ttk.Frame):
         else:
             self.tree.insert("", "end", iid=item, values=values, tags=tags)
             self._shown.append(item)
+        self._for_texts[item] = duration
 
     def _arrange(self) -> None:
-        wanted = [str(member) for member in self.order.order()]
+        # Only what stands there: a row that Tk did not take must not take the others with it.
+        wanted = [item for item in map(str, self.order.order()) if item in self._for_texts]
         if wanted == self._shown:
             return
         at_top = self.tree.yview()[0] <= 0.0

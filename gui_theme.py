@@ -36,6 +36,7 @@ class Palette:
     late: str
     bad: str
     own: str  # the background of our own row
+    selected: str
     gap: str
     pill_text: str
     pills: Dict[str, str]
@@ -44,13 +45,13 @@ class Palette:
 PALETTES: Dict[str, Palette] = {
     LIGHT: Palette(
         window="#fafafa", surface="#ffffff", text="#1c1c1c", muted="#5f6368", good="#176b3a", late="#8a4b00",
-        bad="#a31515", own="#e2eefb", gap="#f3d4d0", pill_text="#ffffff",
+        bad="#a31515", own="#e2eefb", selected="#cfe4f7", gap="#f3d4d0", pill_text="#ffffff",
         pills={"offline": "#555b61", "connecting": "#8a4b00", "connected": "#176b3a", "reconnecting": "#8a4b00",
                "refused": "#a31515"},
     ),
     DARK: Palette(
         window="#1c1c1c", surface="#202020", text="#f2f2f2", muted="#a8adb3", good="#6fd08c", late="#f0b35a",
-        bad="#ff8f85", own="#22384d", gap="#5a2a26", pill_text="#10161c",
+        bad="#ff8f85", own="#22384d", selected="#24405a", gap="#5a2a26", pill_text="#10161c",
         pills={"offline": "#a8adb3", "connecting": "#f0b35a", "connected": "#6fd08c", "reconnecting": "#f0b35a",
                "refused": "#ff8f85"},
     ),
@@ -79,7 +80,8 @@ class Theme:
 
     def __init__(self, root: tk.Tk) -> None:
         self._root = root
-        self.scale: float = root.winfo_fpixels("1i") / 96
+        # Never smaller: macOS and some X servers say that an inch has 72 dots, whatever the screen.
+        self.scale: float = max(1.0, root.winfo_fpixels("1i") / 96)
         """Pixels for what is one pixel on a screen of 96 dots in an inch."""
         self.names: Tuple[str, ...] = (LIGHT, DARK) if sv_ttk is not None else (LIGHT,)
         self.name = LIGHT
@@ -108,6 +110,8 @@ class Theme:
         line = tk_font.Font(self._root, font=self.body_font).metrics("linespace")
         self.row_height = line + self.px(8)
         style.configure("Treeview", rowheight=self.row_height)
+        colours = self.palette
+        style.map("Treeview", background=[("selected", colours.selected)], foreground=[("selected", colours.text)])
         style.configure("Treeview.Heading", padding=(self.px(2), self.px(2)))
         style.configure("Muted.TLabel", foreground=self.palette.muted)
         style.configure("Strong.TLabel", font=self.strong_font)

@@ -14,7 +14,7 @@ import logging
 import socketserver
 from typing import TYPE_CHECKING, Optional
 
-from connection import BACKLOGGED, Connection
+from connection import BACKLOGGED, HEARTBEAT_SIZE, Connection
 from protocol import (
     LEFT,
     LOST,
@@ -225,6 +225,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
         if joined is None:
             return False  # its registration deadline was first, and the sweeper has told it
         self._version = message.protocol
+        self._connection.receive_size = HEARTBEAT_SIZE
         self.server.sweeper.arm(joined.deadline)
         if joined.replaced is not None:
             self.server.replace(joined.replaced)
@@ -261,6 +262,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
             connection_timeout=config.connection_timeout,
             max_clients=config.max_clients,
             resume_token=joined.resume_token,
+            uptime=int(self.server.clock() - self.server.started_at),
         )
 
     def _send(self, line: bytes) -> None:

@@ -115,7 +115,8 @@ class Register:
 
 @dataclass(frozen=True)
 class Welcome:
-    """The server's answer to a version 2 `Register`. Times are seconds; ``started`` is Unix time."""
+    """The server's answer to a version 2 `Register`. Times are seconds; ``started`` is Unix time by the server's clock,
+    ``uptime`` how long ago that was, which needs no clock."""
 
     protocol: int
     server_name: str
@@ -127,6 +128,7 @@ class Welcome:
     connection_timeout: float
     max_clients: int
     resume_token: str
+    uptime: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -604,6 +606,7 @@ def _read_welcome(fields: Mapping[str, Any]) -> Welcome:
         connection_timeout=_seconds(fields, "connection_timeout"),
         max_clients=_integer(fields, "max_clients"),
         resume_token=_text(fields, "resume_token", MAX_TEXT),
+        uptime=_optional_integer(fields, "uptime"),
     )
     if not 0.05 <= welcome.heartbeat_interval < welcome.connection_timeout:
         raise _bad("heartbeat_interval", "at least 0.05 seconds and below connection_timeout")

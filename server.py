@@ -114,6 +114,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self.clock = clock
         self.epoch = secrets.token_urlsafe(3)
         self.started = int(time.time())
+        self.started_at = clock()
         self.roster = Roster(
             max_clients=config.max_clients,
             heartbeat_interval=config.heartbeat_interval,

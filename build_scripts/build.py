@@ -82,8 +82,8 @@ def build(dist: Path, onedir: bool = False, only: Optional[str] = None) -> Built
     python = str(environment("build", SCRIPTS / "requirements-build.txt"))
     work = dist.parent / "build"  # beside dist/, so that nothing is written elsewhere
     frozen = work / "frozen"
-    for folder in (frozen, dist):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(frozen, ignore_errors=True)
+    remove_old(dist)
     package = LINUX and only is None and shutil.which("dpkg-deb") is not None
     # The package is installed once and started often: there the programs stand in a folder, unpacked.
     forms = [*([] if onedir else ["--onefile"]), *(["--onedir"] if onedir or package else [])]
@@ -101,6 +101,15 @@ def build(dist: Path, onedir: bool = False, only: Optional[str] = None) -> Built
         if LINUX:
             say(f"the programs need glibc {glibc} or newer")
     return built
+
+
+def remove_old(dist: Path) -> None:
+    """Remove what an earlier build has left in ``dist``, and nothing else that somebody keeps there."""
+    for old in (*dist.glob("rollcall-[0-9]*"), *dist.glob("rollcall_*.deb"), dist / SUMS):
+        if old.is_dir():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
 
 
 def source_date() -> int:

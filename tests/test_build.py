@@ -393,6 +393,15 @@ def test_the_c_library_that_is_needed(tmp_path: Path) -> None:
     assert newest_glibc([]) == "2.0"
 
 
+def test_only_what_an_earlier_build_left_is_removed(tmp_path: Path) -> None:
+    for name in ("rollcall-0.1.0", "rollcall-0.1.0-linux-x86_64.tar.gz", "rollcall_0.1.0_amd64.deb", SUMS):
+        (tmp_path / name).mkdir() if name == "rollcall-0.1.0" else (tmp_path / name).touch()
+    (tmp_path / "holiday.jpg").touch()
+    (tmp_path / "rollcall-notes").mkdir()
+    build.remove_old(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["holiday.jpg", "rollcall-notes"]
+
+
 def test_the_date_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1234567890")
     assert build.source_date() == 1234567890

@@ -20,11 +20,11 @@ import pytest
 
 import client_gui
 from client import login_name
-from events import Connecting
+from events import Connecting, Refused
 from helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, running_server, screen
 from protocol import __version__
 from settings import SettingsFile
-from table_order import COLUMNS, FOR, NAME, as_text
+from table_order import COLUMNS, FOR, NAME, as_csv, as_text
 
 tk: Any = pytest.importorskip("tkinter", reason="this Python has no Tk")
 gui_theme: Any = pytest.importorskip("gui_theme", reason="this Python has no Tk")
@@ -415,7 +415,7 @@ def test_the_log_is_filtered_copied_and_saved(tmp_path: Path) -> None:
         file = tmp_path / "log.txt"
         me.window.ask_file = lambda **options: str(file)
         log.save_button.invoke()
-        assert file.read_text(encoding="utf-8") == log.as_text() and "(Room)" in log.as_text()
+        assert log.as_text().startswith(file.read_text(encoding="utf-8")) and "(Room)" in file.read_text("utf-8")
         me.until(lambda: me.status == f"Saved the log to {file}.", "where it is")
         me.window.ask_file = lambda **options: str(tmp_path / "no such folder" / "log.txt")
         log.save_button.invoke()
@@ -437,7 +437,10 @@ def test_the_roster_and_addresses_are_copied() -> None:
         assert {row["name"] for row in rows} == {"Ann", "Me", "'=1+1"}
         me.press("<Control-c>", me.tree)
         assert me.root.clipboard_get().splitlines()[0].split() == ["Name", "State", "Connected", "for", "Address"]
-        assert me.root.clipboard_get().count("\n") == 4
+        assert me.root.clipboard_get().count("\n") == 2, "the selected row"
+        me.tree.selection_set()
+        me.press("<Control-C>", me.tree)  # with Caps Lock
+        assert me.root.clipboard_get().count("\n") == 4, "all"
 
 
 def test_the_context_menu_is_for_the_row_under_the_mouse() -> None:
@@ -499,6 +502,78 @@ def test_a_turn_that_fails_is_reported_and_is_not_the_last(monkeypatch: pytest.M
         me.window._events.put(Connecting("h:1", 2))
         me.until(lambda: "connecting to h:1 (attempt 2)" in me.log, "the next event")
         assert failures[0][0] is ZeroDivisionError
+
+
+def test_one_row_that_fails_does_not_take_the_others_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_server() as (_, port), connected(port) as me:
+        failures: List[Any] = []
+        monkeypatch.setattr(me.root, "report_callback_exception", lambda *failure: failures.append(failure))
+        insert: Any = me.tree.insert
+
+        def fail_once(*arguments: Any, **options: Any) -> Any:
+            if not failures and options["values"][0] == "Ann":
+                raise tk.TclError("no")
+            return insert(*arguments, **options)
+
+        monkeypatch.setattr(me.tree, "insert", fail_once)
+        with class_of(port, ["Ann", "Ben", "Cleo"]):
+            me.until(lambda: "Ben" in me.names() and "Cleo" in me.names() and failures, "the others, and a report")
+            me.window.table.sort_by(NAME)
+            assert me.names()[0] == "Me (you)"
+
+
+@pytest.mark.parametrize("dialog", ["ask_file", "show_message"])
+def test_closing_while_a_dialog_is_open_ends_quietly(dialog: str) -> None:
+    me = Driven()
+
+    def close_meanwhile(*arguments: Any, **options: Any) -> str:
+        me.window.close()
+        return str(me.root.tk.call("winfo", "exists", "."))  # as the real dialogs: Tk is gone by then
+
+    setattr(me.window, dialog, close_meanwhile)
+    (me.window.save_log if dialog == "ask_file" else me.window.about)()
+    assert me.window.closed
+
+
+@pytest.mark.parametrize("host", ["192.168..1.20", ".foo", "x" * 64 + ".example"])
+def test_a_host_that_is_no_name_is_said(host: str) -> None:
+    with driven(host) as me:
+        me.window.bar.connect_button.invoke()
+        me.until(lambda: "not a host name" in me.status or "is not known" in me.status, "the sentence")
+        me.until(lambda: "Trying again" in me.status, "that it goes on")
+
+
+def test_a_notice_gives_way_to_the_state_and_stays_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_gui, "NOTICE", 0.3)
+    (tmp_path / "settings.json").write_text("{")
+    with driven(settings=SettingsFile(tmp_path)) as me:
+        assert "is damaged" in me.status
+        me.until(lambda: "is damaged" not in me.status, "the state again")
+        assert "is damaged" in me.log
+
+
+def test_a_long_message_of_a_server_leaves_the_table_in_sight() -> None:
+    with driven("h:1") as me:
+        me.window.model.begin("h:1")
+        me.window.model.apply(Refused("kicked", "because " * 120, "stop"), 0.0, 0.0)
+        me.root.geometry("500x380")
+        me.until(lambda: me.status.endswith("…") and me.pill == "Refused", "the message")
+        me.root.update()
+        bottom = me.tree.winfo_rooty() - me.root.winfo_rooty() + me.tree.winfo_height()
+        assert bottom < me.root.winfo_height() and me.tree.winfo_height() > 40
+
+
+def test_what_is_copied_is_whole() -> None:
+    names = ["Ada \N{WOMAN}", "\N{WHITE MEDIUM STAR}"]
+    with running_server() as (_, port), class_of(port, names), connected(port) as me:
+        me.until(lambda: len(me.names()) == 3, "everyone")
+        me.window.copy_roster(as_csv)
+        copied = me.root.clipboard_get()
+        assert all(name in copied for name in names)
+        if me.window._is_x11:
+            assert "\ufffd" in me.names(), "such a font aborts some builds of Tk"
 
 
 MEASURE = """

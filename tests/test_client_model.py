@@ -165,6 +165,19 @@ def test_after_a_restart_of_the_server_the_same_ids_are_other_people() -> None:
     assert changes.gone == [before["Ann"].id]
 
 
+def test_a_clock_of_our_own_that_is_wrong_does_not_matter() -> None:
+    hour = 3600.0
+    model = playing()
+    model.apply(Connected("h:1", 5, 20, replace(WELCOME, uptime=95)), 0, WALL - hour)
+    model.apply(RosterReplaced((ANN, ME), 1), 0, WALL - hour)
+    assert shown(model)["Ann"].connected_for(WALL - hour) == 95 - ANN.since
+
+
+def test_an_ipv6_address_is_written_so_that_it_can_be_typed() -> None:
+    model = playing(*ARRIVAL, RosterUpdated((Entry("fe80::1", 5000, 9, "Six", "fe80::1"),), (), 2))
+    assert shown(model)["Six"].address == "[fe80::1]:5000"
+
+
 def test_a_lost_connection_says_why_and_what_next_and_keeps_the_roster_greyed() -> None:
     model = playing(*ARRIVAL)
     model.take_changes()

@@ -37,7 +37,7 @@ def test_every_text_can_be_read_on_what_it_stands_on(name: str) -> None:
     pairs: List[Tuple[str, str]] = [(palette.pill_text, pill) for pill in palette.pills.values()]
     texts = (palette.text, palette.muted, palette.late, palette.good, palette.bad)
     pairs += [(text, ground) for text in texts for ground in (palette.window, palette.surface)]
-    pairs += [(text, palette.own) for text in (palette.text, palette.muted, palette.late)]
+    pairs += [(text, ground) for text in texts[:3] for ground in (palette.own, palette.selected)]
     pairs += [(palette.bad, palette.gap)]
     for text, ground in pairs:
         assert contrast(text, ground) >= LEAST_CONTRAST, f"{text} on {ground}"
