@@ -88,6 +88,20 @@ class Allowance:
         return used_until
 
 
+def _pong_to(data: bytes, version: int, rev: int) -> Optional[bytes]:
+    """The answer if these bytes are exactly one ping of a registered client, as every client writes it. Comparing bytes
+    is several times cheaper than parsing JSON. Anything else takes the way through `decode`, with the same result."""
+    if data == PING_LINE:
+        if version == PROTOCOL_VERSION:
+            return b'{"type":"pong","rev":%d}\n' % rev
+        return PONG_LINE if version else None
+    if version == PROTOCOL_VERSION and len(data) <= _SEQ_MAX and data.startswith(_SEQ_HEAD):
+        seq = data[len(_SEQ_HEAD) : -2]
+        if data.endswith(b"}\n") and seq.isdigit() and (seq[0] != 48 or seq == b"0"):
+            return b'{"type":"pong","seq":%b,"rev":%d}\n' % (seq, rev)
+    return None
+
+
 class ClientHandler(socketserver.BaseRequestHandler):
     """The conversation with one client, in its own thread: register, then any number of messages, then the end."""
 
@@ -102,7 +116,6 @@ class ClientHandler(socketserver.BaseRequestHandler):
         self._roster = server.roster
         self._version = 0  # until it has registered
         self._end = LOST
-        self._used_until = 0.0
 
     def handle(self) -> None:
         """Serve until the client leaves, breaks a rule or is gone."""
@@ -131,50 +144,37 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _converse(self) -> None:
         # At thousands of clients nearly everything that arrives is a heartbeat. It passes through here with as few
-        # calls as possible: each touches memory that has left the caches since this thread last ran.
+        # calls and objects as possible: each is memory that has left the caches since this thread last ran.
         decoder = LineDecoder()
         connection, roster, session = self._connection, self._roster, self._session
         clock, allowance, fast = self.server.clock, self.server.allowance, self.server.quiet
+        version, between_lines, used_until = 0, fast, 0.0
         while True:
             data = connection.receive()
-            pong = self._pong_to(data) if fast and decoder.idle else None
+            pong = _pong_to(data, version, roster.rev) if between_lines else None
             if pong is not None:
                 now = clock()
-                self._used_until = allowance.spend(self._used_until, now)
+                used_until = allowance.spend(used_until, now)
                 if roster.renew(session, now) == RETURNED:
                     self._has_returned(now)
                 if connection.send(pong) == BACKLOGGED:
                     self.server.publisher.finish(connection)
                 continue
             if not data:
-                if self._version == 1:
+                if version == 1:
                     self._end = LEFT  # version 1 has no other goodbye
                 return
             for line in decoder.feed(data):
-                if not self._one_line(line):
+                now = clock()
+                used_until = allowance.spend(used_until, now)
+                if not self._one_line(line, now):
                     return
+            version, between_lines = self._version, fast and decoder.idle
 
-    def _pong_to(self, data: bytes) -> Optional[bytes]:
-        """The answer if these bytes are exactly one ping of a registered client, as every client writes it. Comparing
-        bytes is several times cheaper than parsing JSON. Anything else takes the way through `decode`, with the same
-        result."""
-        version = self._version
-        if data == PING_LINE:
-            if version == PROTOCOL_VERSION:
-                return b'{"type":"pong","rev":%d}\n' % self._roster.rev
-            return PONG_LINE if version else None
-        if version == PROTOCOL_VERSION and len(data) <= _SEQ_MAX and data.startswith(_SEQ_HEAD):
-            seq = data[len(_SEQ_HEAD) : -2]
-            if data.endswith(b"}\n") and seq.isdigit() and (seq[0] != 48 or seq == b"0"):
-                return b'{"type":"pong","seq":%b,"rev":%d}\n' % (seq, self._roster.rev)
-        return None
-
-    def _one_line(self, line: bytes) -> bool:
-        """Handle one line; False when the conversation is over."""
+    def _one_line(self, line: bytes, now: float) -> bool:
+        """Handle one line that came at monotonic time ``now``; False when the conversation is over."""
         if self.server.trace is not None:
             self.server.trace("<", self._connection, line)
-        now = self.server.clock()
-        self._used_until = self.server.allowance.spend(self._used_until, now)
         message = decode(line)
         if not self._version:
             if not isinstance(message, Register):
