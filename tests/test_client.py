@@ -27,7 +27,7 @@ from events import (
     Stopped,
     Waiting,
 )
-from helpers import PATIENCE, FakeClock, RawClient, running_server
+from helpers import PATIENCE, FakeClock, RawClient, running_server, wait_until
 from protocol import ERROR_CODES, RETRY, Address, Welcome, encode
 
 E = TypeVar("E")
@@ -354,3 +354,14 @@ def test_it_works_with_an_original_server(stand_in: StandIn, monkeypatch: pytest
 
 def test_an_original_server_is_pinged_every_sixty_seconds() -> None:
     assert (client_module.ORIGINAL_INTERVAL, client_module.ORIGINAL_TIMEOUT) == (60.0, 120.0)
+
+
+def test_a_queue_that_nobody_empties_holds_the_server_back_and_not_the_end() -> None:
+    events: queue.Queue[Event] = queue.Queue(1)
+    with running_server() as (server, port):
+        client = Client(Address("127.0.0.1", port), "Full", events)
+        client.start()
+        wait_until(lambda: len(server.roster) == 1, "the registration")
+        client.stop()  # conftest sees that no thread is left
+        assert events.qsize() == 1
+        wait_until(lambda: len(server.roster) == 0, "the goodbye")
