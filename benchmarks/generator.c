@@ -87,11 +87,14 @@ int main(int argc, char **argv) {
     static char ping[256];
     int ping_length = bytes_of(argv[6], 0, ping, sizeof ping);
     long done = 0;
-    int next = 0;
+    int *resting = calloc(clients, sizeof *resting), first = 0, rest = 0; /* a ring: who has no ping under way, in turn */
     double start = now(), end = start + seconds, cpu = processor_time();
-    for (int i = 0; i < in_flight && i < clients; i++, next++) {
-        sent[i] = now();
-        send(sockets[i], ping, ping_length, 0);
+    for (int i = 0; i < clients; i++) {
+        if (i < in_flight) {
+            sent[i] = now();
+            send(sockets[i], ping, ping_length, 0);
+        } else
+            resting[rest++] = i;
     }
     struct epoll_event events[256];
     while (now() < end) {
@@ -105,8 +108,9 @@ int main(int argc, char **argv) {
             histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
             done++;
             sent[i] = 0;
-            for (int tries = 0; tries < clients && sent[next % clients] != 0; tries++) next++;
-            int chosen = next++ % clients;
+            resting[(first + rest) % clients] = i;
+            int chosen = resting[first];
+            first = (first + 1) % clients;
             sent[chosen] = now();
             send(sockets[chosen], ping, ping_length, 0);
         }
