@@ -9,7 +9,7 @@ from __future__ import annotations
 import tkinter as tk
 from pathlib import Path
 from tkinter import ttk
-from typing import Callable, Deque, Dict, List, Optional
+from typing import Callable, Deque, Dict, Iterable, List, Optional
 
 from client_model import CONNECTION, PEOPLE, LogLine
 from gui_theme import Theme
@@ -68,8 +68,11 @@ class ActivityLog(ttk.Frame):
 
     def listed(self) -> List[LogLine]:
         """The lines that the filter lets through."""
+        return self._filtered(self._lines)
+
+    def _filtered(self, lines: Iterable[LogLine]) -> List[LogLine]:
         kind = KINDS[self.kind.get()]
-        return [line for line in self._lines if kind is None or line.kind == kind]
+        return [line for line in lines if kind is None or line.kind == kind]
 
     def as_text(self) -> str:
         """Those lines as text, for a file or the clipboard."""
@@ -84,9 +87,7 @@ class ActivityLog(ttk.Frame):
         fresh = min(logged - self._seen, len(self._lines))
         self._seen = logged
         if fresh:
-            kind = KINDS[self.kind.get()]
-            lines = [line for line in list(self._lines)[-fresh:] if kind is None or line.kind == kind]
-            self._append(lines)
+            self._append(self._filtered(list(self._lines)[-fresh:]))
 
     def show_all(self) -> None:
         """The filter is another: write everything anew."""

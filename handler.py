@@ -165,6 +165,8 @@ class ClientHandler(socketserver.BaseRequestHandler):
                     self._end = LEFT  # version 1 has no other goodbye
                 return
             for line in decoder.feed(data):
+                if self.server.trace is not None:
+                    self.server.trace("<", connection, line)  # first: also what is then one message too many
                 now = clock()
                 used_until = allowance.spend(used_until, now)
                 if not self._one_line(line, now):
@@ -173,8 +175,6 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _one_line(self, line: bytes, now: float) -> bool:
         """Handle one line that came at monotonic time ``now``; False when the conversation is over."""
-        if self.server.trace is not None:
-            self.server.trace("<", self._connection, line)
         message = decode(line)
         if not self._version:
             if not isinstance(message, Register):

@@ -449,3 +449,19 @@ def test_everything_on_the_wire_can_be_traced() -> None:
         "< client-1 b'{\"type\":\"ping\"}'",
         "> client-1 b'{\"type\":\"pong\"}\\n'",
     ]
+
+
+def test_a_message_too_many_is_traced_as_well() -> None:
+    trace: List[str] = []
+    config = ServerConfig(host="127.0.0.1", port=0, message_rate=0.1)
+    server = RollcallServer(config, trace=lambda way, who, data: trace.append(f"{way} {data!r}"))
+    server.start()
+    try:
+        with RawClient(server.address[1]) as client:
+            client.register()
+            client.line()
+            client.send(b'{"type":"ping"}\n' * 10)  # with the registration that is one more than may come at once
+            assert len([message for message in client.rest() if message["type"] == "pong"]) == 9
+    finally:
+        server.stop()
+    assert sum(line.startswith("< ") for line in trace) == 11
