@@ -3,7 +3,7 @@
 A `Client` has two threads. The reader connects, registers, reads until the connection ends, waits as the backoff says
 and begins again. The heartbeat thread pings at the interval that the server told, and ends a connection whose
 server does not answer any more; both share the state below one lock. Everything that happens becomes an event in a
-`queue.Queue` (see ``events.py``): nothing calls back, so whoever shows it does so in its own thread.
+`queue.Queue` (see ``rollcall/client/events.py``): nothing calls back, so whoever shows it does so in its own thread.
 
 Also a program, for scripts and for watching without a screen: ``python client.py HOST[:PORT]``.
 """
@@ -26,23 +26,6 @@ import threading
 import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from connection import BULK_SIZE, Connection
-from events import (
-    Connected,
-    Connecting,
-    Disconnected,
-    Event,
-    PingSent,
-    Refused,
-    RosterReplaced,
-    RosterUpdated,
-    RoundTrip,
-    Stopped,
-    Waiting,
-    describe,
-    to_json,
-)
-from heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
 from protocol import (
     ERROR_CODES,
     MAX_SERVER_LINE,
@@ -68,7 +51,24 @@ from protocol import (
     parse_address,
     printable,
 )
-from roster_view import RosterView
+from rollcall.client.events import (
+    Connected,
+    Connecting,
+    Disconnected,
+    Event,
+    PingSent,
+    Refused,
+    RosterReplaced,
+    RosterUpdated,
+    RoundTrip,
+    Stopped,
+    Waiting,
+    describe,
+    to_json,
+)
+from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
+from rollcall.client.roster_view import RosterView
+from rollcall.wire.connection import BULK_SIZE, Connection
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for one address to accept. On a LAN an answer takes milliseconds; silence is a firewall or a mistake."""

@@ -3,7 +3,7 @@
 ``python client_gui.py``, or double-click the bundled program. The network is `client.Client`'s business, in its reader
 and heartbeat threads; what happens comes through a queue, which the window empties with ``after``, for a bounded time
 and a bounded number of events a turn, so that it never freezes. What is shown is decided without Tk, in
-``client_model.py`` and ``table_order.py``; what is remembered is in ``settings.py``; here and in the ``gui_`` modules
+``model.py`` and ``table_order.py`` of ``rollcall/window``; what is remembered is in ``settings.py`` there. The others there
 are only widgets. Nothing else in the project imports tkinter.
 
 Only the main thread touches Tk. A client that ends says goodbye first, which can take a moment: a thread of its own
@@ -25,23 +25,23 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
 
 from client import Client, login_name
-from client_model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
-from crash import CrashReporter, spoken
-from events import Event
-from frozen import program_name
 from protocol import DEFAULT_PORT, Address, ProtocolError, __version__, check_name, parse_address
-from settings import Settings, SettingsFile, default_folder
-from table_order import as_csv, as_text
+from rollcall.client.events import Event
+from rollcall.program.crash import CrashReporter, spoken
+from rollcall.program.frozen import program_name
+from rollcall.window.model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
+from rollcall.window.settings import Settings, SettingsFile, default_folder
+from rollcall.window.table_order import as_csv, as_text
 
 try:
     import tkinter as tk
     from tkinter import filedialog, messagebox, ttk
 
-    from gui_connection import ConnectionBar
-    from gui_latency import LatencyStrip
-    from gui_log import ActivityLog
-    from gui_table import RosterTable
-    from gui_theme import DARK, LIGHT, Theme, be_crisp, set_text
+    from rollcall.window.activity import ActivityLog
+    from rollcall.window.connection_bar import ConnectionBar
+    from rollcall.window.latency import LatencyStrip
+    from rollcall.window.table import RosterTable
+    from rollcall.window.theme import DARK, LIGHT, Theme, be_crisp, set_text
 except ImportError:  # said in a sentence by main()
     if not TYPE_CHECKING:
         tk = None

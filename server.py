@@ -5,8 +5,8 @@
 - ``accept``: takes connections (`socketserver`'s loop) and starts a handler thread for each;
 - ``client-N``: one for each connection. It alone reads that socket and it answers its pings;
 - ``sweeper``: sleeps until a lease is due, removes those who went silent, and sleeps again;
-- ``publisher``: sends what changed in the roster to everyone (see ``publisher.py``);
-- ``journal``: writes the handlers' log lines (see ``journal.py``);
+- ``publisher``: sends what changed in the roster to everyone (see ``rollcall/server/publisher.py``);
+- ``journal``: writes the handlers' log lines (see ``rollcall/server/journal.py``);
 - the main thread waits for SIGINT or SIGTERM and then stops the others, in the order that `RollcallServer.stop` says.
 
 A handler renews its client's lease in the roster with each valid message. All state that threads share is in
@@ -35,15 +35,15 @@ from collections import deque
 from types import FrameType
 from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
-from config import ConfigError, ServerConfig, load
-from connection import Connection, trace_line
-from frozen import program_name
-from handler import LAST_WORDS, LEAST_BURST, Allowance, ClientHandler
-from journal import Journal
 from protocol import LOST, Error, encode
-from publisher import Publisher
-from roster import Roster, Sweep
-from sweeper import Sweeper
+from rollcall.program.frozen import program_name
+from rollcall.server.config import ConfigError, ServerConfig, load
+from rollcall.server.handler import LAST_WORDS, LEAST_BURST, Allowance, ClientHandler
+from rollcall.server.journal import Journal
+from rollcall.server.publisher import Publisher
+from rollcall.server.roster import Roster, Sweep
+from rollcall.server.sweeper import Sweeper
+from rollcall.wire.connection import Connection, trace_line
 
 log = logging.getLogger("rollcall.server")
 

@@ -21,7 +21,7 @@ from typing import Callable, Deque, Dict, List, Optional, Tuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from protocol import MAX_SERVER_LINE, ClientList, Message, Register, RosterDelta, Welcome, decode, encode
-from roster_view import RosterView
+from rollcall.client.roster_view import RosterView
 
 PING_LINE = b'{"type":"ping"}\n'
 PATIENCE = 120.0

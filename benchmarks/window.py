@@ -20,8 +20,8 @@ from typing import Callable, Dict, List
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from client_gui import ClientWindow
-from events import Connected, Event, RosterReplaced, RosterUpdated
 from protocol import LATE, Departure, Entry, Welcome
+from rollcall.client.events import Connected, Event, RosterReplaced, RosterUpdated
 from run import Bar
 
 RUNS = 7

@@ -23,8 +23,8 @@ from environment import ROOT, SetupError, say
 
 sys.path.insert(0, str(ROOT))
 from client import Client
-from events import Event, RosterReplaced, RosterUpdated
 from protocol import LEFT, Address
+from rollcall.client.events import Event, RosterReplaced, RosterUpdated
 
 PATIENCE = 60.0
 """Seconds for each step: far more than the slowest machine with a virus scanner takes."""

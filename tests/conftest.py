@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List
 
 import pytest
 
-from helpers import wait_until
+from tests.helpers import wait_until
 
 GRACE = 5.0
 """Seconds that a thread which is ending already has to end."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 
-from config import ServerConfig
+from rollcall.server.config import ServerConfig
 from server import RollcallServer
 
 ROOT = Path(__file__).resolve().parent.parent

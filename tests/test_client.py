@@ -14,7 +14,8 @@ import pytest
 
 import client as client_module
 from client import Client
-from events import (
+from protocol import ERROR_CODES, RETRY, Address, Welcome, encode
+from rollcall.client.events import (
     Connected,
     Connecting,
     Disconnected,
@@ -27,8 +28,7 @@ from events import (
     Stopped,
     Waiting,
 )
-from helpers import PATIENCE, FakeClock, RawClient, running_server, wait_until
-from protocol import ERROR_CODES, RETRY, Address, Welcome, encode
+from tests.helpers import PATIENCE, FakeClock, RawClient, running_server, wait_until
 
 E = TypeVar("E")
 WELCOME = Welcome(2, "stand-in", 1, 1, "e1", 0, 0.2, 5.0, 10, "token-1")
@@ -157,7 +157,7 @@ def test_a_lost_delta_or_another_epoch_is_answered_with_one_resync(stand_in: Sta
 def test_a_server_that_takes_the_call_and_says_nothing_is_dead(
     stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("heartbeat.REGISTER_TIMEOUT", 0.2)
+    monkeypatch.setattr("rollcall.client.heartbeat.REGISTER_TIMEOUT", 0.2)
     with watched(stand_in.port, reconnect=False) as ann:
         stand_in.accept()
         ended = ann.until(Disconnected)

@@ -20,15 +20,15 @@ import pytest
 
 import client_gui
 from client import login_name
-from events import Connecting, Refused
-from helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, running_server, screen
 from protocol import __version__
-from settings import SettingsFile
-from table_order import COLUMNS, FOR, NAME, as_csv, as_text
+from rollcall.client.events import Connecting, Refused
+from rollcall.window.settings import SettingsFile
+from rollcall.window.table_order import COLUMNS, FOR, NAME, as_csv, as_text
+from tests.helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, running_server, screen
 
 tk: Any = pytest.importorskip("tkinter", reason="this Python has no Tk")
-gui_theme: Any = pytest.importorskip("gui_theme", reason="this Python has no Tk")
-LIGHT, DARK, PALETTES = gui_theme.LIGHT, gui_theme.DARK, gui_theme.PALETTES
+theme_module: Any = pytest.importorskip("rollcall.window.theme", reason="this Python has no Tk")
+LIGHT, DARK, PALETTES = theme_module.LIGHT, theme_module.DARK, theme_module.PALETTES
 pytestmark = pytest.mark.usefixtures("needs_display")
 
 SHORT: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 1.0}
@@ -348,7 +348,7 @@ def test_the_theme_is_switched_and_remembered(tmp_path: Path) -> None:
 
 
 def test_without_the_theme_package_the_platform_s_own_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gui_theme, "sv_ttk", None)
+    monkeypatch.setattr(theme_module, "sv_ttk", None)
     with running_server() as (_, port), connected(port) as me:
         me.root.update()
         assert me.window.theme.names == (LIGHT,)

@@ -9,9 +9,9 @@ from typing import Any, Dict, List
 
 import pytest
 
-import config
 import protocol
 from protocol import ERROR_CODES, MAX_SERVER_LINE, ClientList, Message, decode, encode
+from rollcall.server import config
 
 ROOT = Path(__file__).resolve().parent.parent
 HEARTBEAT = (ROOT / "docs" / "HEARTBEAT.md").read_text(encoding="utf-8")
@@ -62,10 +62,10 @@ def test_the_configuration_table_is_the_programs_own() -> None:
 
 
 def test_the_limits_are_the_programs_own() -> None:
-    import connection
-    import heartbeat
-    import publisher
     import server
+    from rollcall.client import heartbeat
+    from rollcall.server import publisher
+    from rollcall.wire import connection
 
     assert f"at most {protocol.MAX_CLIENT_LINE} bytes" in HEARTBEAT
     assert f"| a name | {protocol.MAX_NAME} characters |" in HEARTBEAT

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Set
 
 import pytest
 
-from helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, wait_until
+from tests.helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, wait_until
 
 SHORT: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 1.0}
 CLIENT = ROOT / "client.py"

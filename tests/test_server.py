@@ -12,11 +12,11 @@ from typing import Any, Dict, List
 
 import pytest
 
-from config import ServerConfig
-from handler import Allowance, Refusal
-from helpers import RawClient, ServerProgram, running_server, wait_until
 from protocol import MAX_CLIENT_LINE, ClientList, Entry, encode
+from rollcall.server.config import ServerConfig
+from rollcall.server.handler import Allowance, Refusal
 from server import SPARE_CONNECTIONS, RollcallServer, listen, reachable_addresses
+from tests.helpers import RawClient, ServerProgram, running_server, wait_until
 
 FAST: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 0.6}
 

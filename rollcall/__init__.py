@@ -1,0 +1,1 @@
+"""Everything behind the four front doors: five rooms. Imports go downward only; see docs/ARCHITECTURE.md."""

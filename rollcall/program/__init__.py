@@ -1,0 +1,1 @@
+"""What every program needs: where it stands, signals, folders, crash reports."""

@@ -1,0 +1,275 @@
+"""``config.toml`` and the command line, read once into one frozen, validated `ServerConfig`.
+
+The command line beats the file, the file beats the default. The file is ``config.toml`` beside the program; an
+executable without one takes the file that was packed into it. A missing file is no error: the defaults are
+sensible. Anything else that is wrong is one `ConfigError`, whose text names the file, the line where there is
+one, the key, the value and what is allowed; `server.main` prints it and exits with code 2.
+
+`OPTIONS` is the one table of what can be configured: the validation, the printed settings, and the check
+that the documentation is complete are all made from it. Nothing here is mutable and nothing starts a thread. The
+format is TOML 1.0, read by ``tomllib`` (Python 3.11) or its twin ``tomli`` before that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from protocol import DEFAULT_PORT, MAX_NAME, ProtocolError, __version__, check_name, parse_port, printable
+from rollcall.program.frozen import bundled_file, program_folder, program_name
+
+CONFIG_NAME = "config.toml"
+SECTION = "server"
+DEFAULT, COMMAND_LINE, BUNDLED = "default", "command line", "bundled default"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. ``str(error)`` is the whole message for the person who wrote it."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key of the ``[server]`` section: its default, its bounds and what it is for."""
+
+    key: str
+    default: Any
+    low: float
+    high: float
+    help: str
+
+    @property
+    def allowed(self) -> str:
+        """What a value must be, as one phrase for an error message or a table."""
+        if isinstance(self.default, bool):
+            return "true or false"
+        if isinstance(self.default, str):
+            return f"text of {self.low:.0f} to {self.high:.0f} characters"
+        kind = "a whole number" if isinstance(self.default, int) else "a number"
+        return f"{kind} from {self.low:g} to {self.high:.0f}"
+
+    def accepts(self, value: Any) -> bool:
+        """True if ``value`` has the right type and lies within the bounds. NaN never does."""
+        if isinstance(self.default, bool):
+            return isinstance(value, bool)
+        if isinstance(self.default, str):
+            return isinstance(value, str) and self.low <= len(value) <= self.high and value.isprintable()
+        types = (int,) if isinstance(self.default, int) else (int, float)
+        return type(value) in types and self.low <= value <= self.high
+
+
+OPTIONS: Tuple[Option, ...] = (
+    Option("host", "0.0.0.0", 1, 253, "the address to listen on; 0.0.0.0 is every IPv4 address, :: every address"),
+    Option("port", DEFAULT_PORT, 0, 65535, "the TCP port; 0 lets the system choose a free one"),
+    Option("port_attempts", 6, 1, 100, "how many ports to try, from port upwards, when one is busy"),
+    Option("name", "Rollcall", 1, MAX_NAME, "the name that clients show for this server"),
+    Option("heartbeat_interval", 60.0, 0.1, 86_400, "seconds between two pings of a client; the server tells it"),
+    Option("connection_timeout", 120.0, 0.2, 604_800, "seconds of silence after which a client is removed"),
+    Option("registration_timeout", 5.0, 0.1, 300, "seconds that a new connection has to register"),
+    Option("max_clients", 100, 1, 50_000, "how many clients may be connected at once"),
+    Option("one_cpu", True, 0, 1, "keep the server on one processor, which makes it faster (Linux)"),
+    Option("message_rate", 50.0, 0, 1_000_000, "messages a second that one client may send; 0 is no limit"),
+)
+_BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """The settings in force. Times are seconds; see `OPTIONS` for bounds and meaning.
+
+    ``sources`` says for each key where its value came from: ``default``, the file's name, ``bundled default`` (the file
+    inside the executable), or ``command line``.
+    """
+
+    host: str = "0.0.0.0"
+    port: int = DEFAULT_PORT
+    port_attempts: int = 6
+    name: str = "Rollcall"
+    heartbeat_interval: float = 60.0
+    connection_timeout: float = 120.0
+    registration_timeout: float = 5.0
+    max_clients: int = 100
+    message_rate: float = 50.0
+    one_cpu: bool = True
+    file: Optional[Path] = None
+    file_found: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def describe(self) -> List[str]:
+        """The settings, a line each, with where they came from."""
+        width = max(len(option.key) for option in OPTIONS)
+        lines = []
+        for option in OPTIONS:
+            text = _toml(getattr(self, option.key))
+            lines.append(f"{option.key:<{width}} = {text:<12} ({self.sources.get(option.key, DEFAULT)})")
+        return lines
+
+
+@dataclass(frozen=True)
+class ServerArguments:
+    """What the command line of the server says beside the settings."""
+
+    config: ServerConfig
+    check_config: bool
+    verbose: bool
+    trace: bool
+    log_file: Optional[Path]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program_name("server.py"),
+        description="Rollcall server: tells everyone on the LAN who is connected right now.",
+        epilog="Settings come from config.toml; the command line overrides it. "
+        "Ctrl-C stops the server and tells every client.",
+    )
+    file_help = f"settings file (default: {CONFIG_NAME} beside the program)"
+    parser.add_argument("--config", metavar="FILE", type=Path, help=file_help)
+    parser.add_argument("--host", metavar="H", help="address to listen on, such as 0.0.0.0 or 127.0.0.1")
+    parser.add_argument("--port", metavar="P", help="TCP port, tried alone; 0 picks a free one")
+    parser.add_argument("--name", metavar="TEXT", help="the name that clients show for this server")
+    parser.add_argument("--check-config", action="store_true", help="check the settings, print them and exit")
+    parser.add_argument("--verbose", action="store_true", help="log every ping and pong")
+    parser.add_argument("--trace", action="store_true", help="print every line on the wire: < came in, > went out")
+    parser.add_argument("--log-file", metavar="FILE", type=Path, help="append the log to FILE as well")
+    parser.add_argument("--version", action="version", version=f"Rollcall server {__version__}")
+    return parser
+
+
+def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
+    """Read the command line and the file it names. Raises `ConfigError`; argparse exits with 2 on bad usage."""
+    arguments = _parser().parse_args(argv)
+    path = arguments.config or (program_folder() / CONFIG_NAME).resolve()  # a link's target is what a person edits
+    text, source = _read_file(path), path.name
+    bundled = bundled_file(CONFIG_NAME) if text is None and arguments.config is None else None
+    if bundled is not None:
+        path, source = bundled, BUNDLED
+        text = _read_file(path)
+    values: Dict[str, Any] = {} if text is None else _check_file(path, text)
+    sources = dict.fromkeys(values, source)
+    for key in ("host", "port", "name"):
+        given = getattr(arguments, key)
+        if given is not None:
+            values[key] = _check_argument(key, given)
+            sources[key] = COMMAND_LINE
+    if arguments.port is not None:
+        values["port_attempts"] = 1
+        sources["port_attempts"] = COMMAND_LINE
+    config = ServerConfig(**values, file=path, file_found=text is not None, sources=sources)
+    _check_timeouts(config, path, text)
+    return ServerArguments(config, arguments.check_config, arguments.verbose, arguments.trace, arguments.log_file)
+
+
+def _read_file(path: Path) -> Optional[str]:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parse_toml(path: Path, text: str) -> Dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        try:
+            import tomli as tomllib
+        except ImportError:
+            raise ConfigError(
+                f"{path}: Python {sys.version_info[0]}.{sys.version_info[1]} needs the package tomli to read it; "
+                "install it with: python -m pip install tomli"
+            ) from None
+    try:
+        document: Dict[str, Any] = tomllib.loads(text.replace("\r\n", "\n"))
+        return document
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is not valid TOML: it nests too deeply") from None
+
+
+def _check_file(path: Path, text: str) -> Dict[str, Any]:
+    document = _parse_toml(path, text)
+    for section, content in document.items():
+        if section != SECTION:
+            what = f"[{section}]" if isinstance(content, dict) else printable(section)
+            line = _line_of(text, rf"\[\s*{re.escape(section)}\s*\]|{re.escape(section)}\s*[=.]")
+            hint = _hint(section, [SECTION], "[{}]") or f"; every setting belongs below [{SECTION}]"
+            raise ConfigError(f"{path}{line}: {printable(what)} is not known{hint}")
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path}{_line_of(text, SECTION)}: {SECTION} must be a section, written [{SECTION}]")
+    values: Dict[str, Any] = document.get(SECTION, {})
+    for key, value in values.items():
+        line = _line_of(text, re.escape(key) + r"""['"]?\s*=""")
+        where = f"{path}{line}"
+        option = _BY_KEY.get(key)
+        if option is None:
+            hint = _hint(key, list(_BY_KEY)) or f"; the keys are {', '.join(_BY_KEY)}"
+            raise ConfigError(f"{where}: {printable(key)} is not known{hint}")
+        if not option.accepts(value):
+            raise ConfigError(f"{where}: {key} = {_toml(value)} is wrong: it must be {option.allowed}")
+        values[key] = _convert(option, value, where)
+    return values
+
+
+def _check_argument(key: str, given: str) -> Any:
+    option = _BY_KEY[key]
+    if key == "port":
+        try:
+            return parse_port(given, lowest=0)
+        except ValueError as error:
+            raise ConfigError(f"--port: {error}") from None
+    if not option.accepts(given):
+        raise ConfigError(f"--{key} {printable(given)!r} is wrong: it must be {option.allowed}")
+    return _convert(option, given, f"--{key}")
+
+
+def _convert(option: Option, value: Any, where: str) -> Any:
+    if option.key == "name":
+        try:
+            return check_name(value)
+        except ProtocolError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    return float(value) if isinstance(option.default, float) else value
+
+
+def _check_timeouts(config: ServerConfig, path: Path, text: Optional[str]) -> None:
+    if config.connection_timeout < 2 * config.heartbeat_interval:
+        line = _line_of(text or "", r"connection_timeout\s*=") or _line_of(text or "", r"heartbeat_interval\s*=")
+        raise ConfigError(
+            f"{path}{line}: connection_timeout = {config.connection_timeout:g} is too short for heartbeat_interval = "
+            f"{config.heartbeat_interval:g}: it must be at least twice as long ({2 * config.heartbeat_interval:g}), "
+            "or one lost ping would remove a client that is there"
+        )
+
+
+def _line_of(text: str, pattern: str) -> str:
+    """``", line N"`` of the first line that starts with ``pattern``, or nothing."""
+    match = re.search(rf"""^[ \t'"]*(?:{pattern})""", text, re.MULTILINE)
+    return f", line {text.count(chr(10), 0, match.start()) + 1}" if match else ""
+
+
+def _hint(word: str, known: List[str], form: str = "{}") -> str:
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f"; did you mean {form.format(close[0])}?" if close else ""
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f'"{printable(value)}"' if isinstance(value, str) else printable(value)
+
+
+# The table and the dataclass say the same; a difference between them would be a default that lies.
+assert all(
+    {item.name: item.default for item in fields(ServerConfig)}[option.key] == option.default for option in OPTIONS
+)

@@ -1,0 +1,330 @@
+"""Sends the roster to everyone, and finishes what slow sockets could not take.
+
+Only the publisher's one thread sends roster messages, so a snapshot and the deltas after it are in order by
+construction. A handler that has registered a client hands the connection over with `add` and never pushes itself.
+
+The roster is state, not a stream: of each connection the publisher keeps only the revision that it has seen. A push
+brings everyone from there to now, with each distinct step encoded once for all. While a connection is backlogged,
+pushes pass it by; when it has drained it gets one catch-up. So a slow reader costs constant memory, and one that takes
+no byte for `SLOW_AFTER` seconds is hung up.
+
+Other threads only append to the inbox and ring the bell (`wake`); all other state belongs to the thread. What was
+given to the publisher is closed by the publisher: a descriptor must not be reused while a selector knows it.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+
+from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line, pack
+from rollcall.server.journal import Journal
+from rollcall.server.roster import Roster
+from rollcall.wire.connection import BACKLOGGED, SENT, Connection
+
+log = logging.getLogger("rollcall.publisher")
+
+PUSH_INTERVAL = 0.045
+"""Seconds from the start of one push to the start of the next, at least: a burst of joins is one push. What happens
+just after a push is still with everyone within 50 ms."""
+
+PUSH_SHARE = 2.0
+"""A push that took this thread more than half the interval stretches it by this factor: heartbeats get at least half
+the time. Processor time counts, not the clock: while a class joins, the handlers run in the middle of a push, and a
+push that waited for them is no reason to let the next one wait."""
+
+SENDS_PER_BREATH = 128
+BREATH = 0.0001
+"""After so many sends the publisher rests for so many seconds. A push to thousands takes a while, and sending does not
+let others run: whoever sends gets the interpreter's lock back before they wake. So heartbeats wait for 128 sends."""
+
+SLOW_AFTER = 10.0
+"""Seconds without a byte taken after which a connection is dropped (``slow_consumer``)."""
+
+NEVER = -1
+"""The revision that a connection has seen before its first snapshot."""
+
+VERSION_1, VERSION_2, PACKED = "version 1", "version 2", "packed"
+"""How a connection wants its roster: full lists; snapshot and deltas; the same, with long lines packed."""
+
+Line = Tuple[int, bytes]
+
+
+class _RosterLines:
+    """Encodes roster messages, each once, however many connections get it. Used by the publisher's thread only."""
+
+    def __init__(self, roster: Roster, epoch: str) -> None:
+        self._roster = roster
+        self._epoch = epoch
+        # The JSON of each member's entry, as long as it is the same entry.
+        self._fragments: Dict[int, Tuple[Entry, str]] = {}
+        self._lines: Dict[Tuple[str, int], Line] = {}
+
+    def forget(self) -> None:
+        """The push is over: what comes next is about other revisions."""
+        self._lines.clear()
+
+    def line(self, form: str, seen: int) -> Line:
+        """The line that brings a connection from revision ``seen`` to now, and the revision it has then."""
+        key = (form, NEVER if form == VERSION_1 else seen)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = self._encode(*key)
+        return line
+
+    def _encode(self, form: str, seen: int) -> Line:
+        if form == PACKED:
+            rev, line = self.line(VERSION_2, seen)
+            return rev, pack(line)
+        changes = self._roster.changes_since(seen) if seen != NEVER else None
+        if changes is not None:
+            up = [self._fragment(entry) for entry in changes.up]
+            for gone in changes.down:
+                self._fragments.pop(gone.id, None)
+            return changes.rev, delta_line(self._epoch, seen, changes.rev, up, changes.down)
+        if seen != NEVER:
+            return self.line(form, NEVER)
+        rev, entries = self._roster.snapshot()
+        if form == VERSION_1:
+            return rev, list_line([entry_json_v1(entry) for entry in entries])
+        if len(self._fragments) > 2 * len(entries) + 100:
+            self._fragments.clear()
+        return rev, list_line([self._fragment(entry) for entry in entries], self._epoch, rev)
+
+    def _fragment(self, entry: Entry) -> str:
+        known = self._fragments.get(entry.id)
+        if known is None or known[0] is not entry:
+            known = self._fragments[entry.id] = (entry, entry_json(entry))
+        return known[1]
+
+
+class _Order(NamedTuple):
+    """What another thread wants of the publisher's thread."""
+
+    what: str
+    connection: Connection
+    form: Optional[str] = None
+
+
+class Publisher:
+    """The thread that pushes ``roster`` to every connection that was added. Every public method is thread-safe."""
+
+    def __init__(
+        self, roster: Roster, epoch: str, journal: Journal, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._roster = roster
+        self._journal = journal
+        self._clock = clock
+        self._lines = _RosterLines(roster, epoch)
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        # Appending and popping are atomic; the bell is rung after the append and cleared before the pops.
+        self._inbox: Deque[_Order] = deque()
+        self._bell_rung = False
+        # True while a push is only waiting for its time: a change of the roster need not ring then. A class that joins
+        # would wake the thread for each of them otherwise.
+        self._push_waits = False
+        self._bell, self._bell_in = socket.socketpair()
+        self._bell.setblocking(False)
+        self._bell_in.setblocking(False)
+        self._stopping = False
+        self._ended = False
+        # From here on: the publisher's thread only.
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._seen: Dict[str, Dict[Connection, int]] = {VERSION_1: {}, VERSION_2: {}, PACKED: {}}
+        self._watched: Dict[Connection, None] = {}
+        self._behind = False
+        self._pushed_rev = 0
+        self._next_push = 0.0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop and join the thread; connections released from now on are closed by the caller's thread."""
+        self._stopping = True
+        self._ring()
+        if self._thread.is_alive():
+            self._thread.join()
+        for connection in list(self._watched):
+            self._unwatch(connection)
+        self._selector.close()
+        self._ended = True  # only now: from here on the handlers that end obey by themselves
+        self._obey()
+        self._bell.close()
+        self._bell_in.close()
+
+    def wake(self) -> None:
+        """The roster has changed."""
+        if not self._push_waits:
+            self._ring()
+
+    def _ring(self) -> None:
+        if self._bell_rung:
+            return
+        self._bell_rung = True
+        try:
+            self._bell_in.send(b"!")
+        except OSError:
+            pass  # full: it rings already; closed: nobody listens any more
+
+    def add(self, connection: Connection, form: str) -> None:
+        """From now on keep this connection up to date, beginning with a snapshot."""
+        self._inbox.append(_Order("add", connection, form))
+        self.wake()
+
+    def resync(self, connection: Connection) -> None:
+        """The client saw a gap: its next roster message is a snapshot."""
+        self._order(_Order("resync", connection))
+
+    def finish(self, connection: Connection) -> None:
+        """A send was `BACKLOGGED`: finish it when the socket is writable."""
+        self._order(_Order("finish", connection))
+
+    def release(self, connection: Connection) -> None:
+        """The conversation is over: forget the connection and close it."""
+        self._order(_Order("release", connection))
+        if self._ended:
+            self._obey()
+
+    def _order(self, order: _Order) -> None:
+        self._inbox.append(order)
+        self._ring()
+
+    # --- the publisher's thread -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._turn()
+            except Exception:
+                self._journal.note_exception(log, "the publisher failed; it goes on in %g s", PUSH_INTERVAL)
+                self._lines.forget()
+                self._behind = True  # whoever should have heard of something by now
+                time.sleep(PUSH_INTERVAL)
+
+    def _turn(self) -> None:
+        dirty = self._push_waits = self._dirty()
+        events = self._selector.select(self._patience(dirty))
+        self._push_waits = False  # before the inbox and the roster are read: what comes after this rings
+        for key, _ in events:
+            if key.fileobj is self._bell:
+                self._silence_bell()
+            else:
+                self._flush(key.data)
+        self._obey()
+        now = self._clock()
+        self._drop_slow(now)
+        if self._dirty() and now >= self._next_push:
+            self._push(now)
+
+    def _patience(self, dirty: bool) -> Optional[float]:
+        """Seconds to sleep if nothing happens; None is until something happens."""
+        now = self._clock()
+        if dirty:
+            return max(0.0, self._next_push - now)
+        if self._watched:
+            return max(0.0, SLOW_AFTER - max(connection.stalled_for(now) for connection in self._watched))
+        return None
+
+    def _dirty(self) -> bool:
+        return self._behind or self._roster.rev != self._pushed_rev
+
+    def _silence_bell(self) -> None:
+        try:
+            self._bell.recv(64)
+        except BlockingIOError:
+            pass
+        self._bell_rung = False  # before the inbox is read: an order after this rings again
+
+    def _obey(self) -> None:
+        while True:
+            try:
+                order = self._inbox.popleft()
+            except IndexError:
+                return
+            connection = order.connection
+            if order.what == "add" and order.form is not None:
+                self._seen[order.form][connection] = NEVER
+                self._behind = True
+            elif order.what == "resync":
+                for peers in self._peers_with(connection):
+                    peers[connection] = NEVER
+                    self._behind = True
+            elif order.what == "finish":
+                self._watch(connection)
+            elif order.what == "release":
+                self._forget(connection)
+                connection.close()
+
+    def _push(self, now: float) -> None:
+        begun = time.thread_time()
+        rev, listed = self._roster.rev, self._roster.list_rev
+        self._behind = False
+        for form, peers in self._seen.items():
+            wanted = listed if form == VERSION_1 else rev
+            behind = [
+                (connection, seen)
+                for connection, seen in peers.items()
+                if (seen < wanted or seen == NEVER) and not connection.backlogged
+            ]
+            # All lines first, then the sends: while it sends the roster moves on, and every revision that the
+            # connections are apart is one more line to encode.
+            lines = {seen: self._lines.line(form, seen) for seen in {seen for _, seen in behind}}
+            for number, (connection, seen) in enumerate(behind, 1):
+                if number % SENDS_PER_BREATH == 0:
+                    time.sleep(BREATH)
+                if not connection.backlogged:
+                    peers[connection], line = lines[seen]
+                    if connection.send(line) == BACKLOGGED:
+                        self._watch(connection)
+        self._lines.forget()  # snapshots of thousands need not wait in memory for the next push
+        self._pushed_rev = rev
+        self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * (time.thread_time() - begun))
+
+    def _watch(self, connection: Connection) -> None:
+        if self._ended or connection in self._watched or not connection.backlogged:
+            return
+        try:
+            self._selector.register(connection, selectors.EVENT_WRITE, connection)
+        except (OSError, ValueError):
+            return  # closed before it was handed over
+        self._watched[connection] = None
+
+    def _flush(self, connection: Connection) -> None:
+        result = connection.flush()
+        if result == BACKLOGGED:
+            return
+        self._unwatch(connection)
+        if result == SENT and self._peers_with(connection):
+            self._behind = True
+
+    def _unwatch(self, connection: Connection) -> None:
+        if connection in self._watched:
+            del self._watched[connection]
+            self._selector.unregister(connection)
+
+    def _drop_slow(self, now: float) -> None:
+        stuck: List[Connection] = [
+            connection for connection in self._watched if connection.stalled_for(now) >= SLOW_AFTER
+        ]
+        for connection in stuck:
+            message = "slow_consumer: %s from %s took no byte for %g s"
+            self._journal.note(log, logging.WARNING, message, connection.label, connection.peer, SLOW_AFTER)
+            self._forget(connection)
+            connection.hang_up()
+
+    def _forget(self, connection: Connection) -> None:
+        self._unwatch(connection)
+        for peers in self._peers_with(connection):
+            del peers[connection]
+
+    def _peers_with(self, connection: Connection) -> List[Dict[Connection, int]]:
+        """The one table that holds this connection, or none."""
+        return [peers for peers in self._seen.values() if connection in peers]

@@ -1,0 +1,99 @@
+"""The thread that ends leases.
+
+The sweeper sleeps until the earliest deadline that it knows of, asks the roster to `Roster.sweep`, hands the outcome to
+its owner, and sleeps again. It wakes when something is due, not every so often: a silent client is gone within
+milliseconds of its deadline, and a server at rest does nothing. A deadline that comes up before the one it sleeps
+for is told to it with `Sweeper.arm`.
+
+It owns its thread, its wake-up time and the condition that guards it. The roster's lock and this one are never
+held together.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from typing import Callable
+
+from rollcall.server.journal import Journal
+from rollcall.server.roster import Roster, Sweep
+
+log = logging.getLogger("rollcall.sweeper")
+
+AFTER_A_BUG = 1.0
+"""Seconds until the next sweep when one failed."""
+
+
+class Sweeper:
+    """The thread that wakes when a lease is due, not every so often.
+
+    ``on_sweep`` gets each outcome, in the sweeper's thread and outside all locks.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        on_sweep: Callable[[Sweep], None],
+        journal: Journal,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._roster = roster
+        self._journal = journal
+        self._on_sweep = on_sweep
+        self._clock = clock
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        # Guards _wake_at and _stopping, and wakes the thread when they change.
+        self._condition = threading.Condition(threading.Lock())
+        self._wake_at = math.inf
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop and join the thread."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def arm(self, deadline: float) -> None:
+        """A lease is due at ``deadline`` (monotonic seconds), perhaps before anything that was known."""
+        # Without the lock first: whoever sees an earlier wake-up than its own may rely on it, because the sweep that
+        # then comes sees every lease. Nearly all connections return here.
+        if deadline >= self._wake_at:
+            return
+        with self._condition:
+            if deadline < self._wake_at:
+                self._wake_at = deadline
+                self._condition.notify()
+
+    def _sweep(self) -> float:
+        """Sweep once; when to do it again. A bug must not end this thread: nobody would ever be removed again."""
+        try:
+            sweep = self._roster.sweep()
+            self._on_sweep(sweep)
+        except Exception:
+            self._journal.note_exception(log, "a sweep failed; the next one comes in %g s", AFTER_A_BUG)
+            return self._clock() + AFTER_A_BUG
+        return math.inf if sweep.next_due is None else sweep.next_due
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                if self._stopping:
+                    return
+                # What is armed during the sweep may come too late for it.
+                self._wake_at = math.inf
+            next_due = self._sweep()
+            with self._condition:
+                self._wake_at = min(self._wake_at, next_due)
+                while not self._stopping:
+                    patience = self._wake_at - self._clock()
+                    if patience <= 0:
+                        break
+                    self._condition.wait(min(patience, threading.TIMEOUT_MAX))

@@ -1,0 +1,1 @@
+"""What both ends share: text rules, addresses, lines, and one peer's socket."""

@@ -1,0 +1,46 @@
+"""events.py: every event is a sentence and a JSON object, and no secret is in either."""
+
+from __future__ import annotations
+
+import json
+from typing import List, Tuple
+
+import pytest
+
+from protocol import Departure, Entry, Welcome
+from rollcall.client import events
+from rollcall.client.events import describe, to_json
+
+WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "SECRET")
+ALL: List[Tuple[events.Event, str]] = [
+    (events.Connecting("h:1", 1), "connecting to h:1"),
+    (events.Connecting("h:1", 3), "connecting to h:1 (attempt 3)"),
+    (events.Connected("h:1", 0.5, 2, WELCOME), "connected to h:1 (Room 12), a heartbeat every 0.5 s"),
+    (events.Connected("h:1", 60, 120, None), "connected to h:1 (an original server), a heartbeat every 60 s"),
+    (events.RosterReplaced((), 1), "0 here: nobody"),
+    (events.RosterReplaced((Entry("a", 1, 1, "Ann"), Entry("b", 2, 2)), 2), "2 here: Ann, b:2"),
+    (
+        events.RosterUpdated((Entry("a", 1, 1, "Ann", "a", 0, "late"),), (Departure(2, "lost"),), 3),
+        "Ann is late, member 2 lost",
+    ),
+    (events.PingSent(4), "ping 4"),
+    (events.RoundTrip(4, 0.0123), "pong 4 after 12.3 ms"),
+    (events.Disconnected("no answer for 12.0 s", None, True), "lost the connection: no answer for 12.0 s"),
+    (events.Disconnected("nothing listens", None, False), "no connection: nothing listens"),
+    (events.Waiting(4.04, 2, "x"), "trying again in 4.0 s"),
+    (events.Refused("kicked", "goodbye", "stop"), "refused (kicked): goodbye"),
+    (events.Stopped(), "stopped"),
+]
+
+
+@pytest.mark.parametrize(("event", "text"), ALL, ids=[text for _, text in ALL])
+def test_every_event_is_a_sentence_and_an_object(event: events.Event, text: str) -> None:
+    assert describe(event) == text
+    line = json.dumps(to_json(event))
+    assert json.loads(line)["event"]
+    assert "SECRET" not in line + repr(text)
+
+
+def test_no_event_is_forgotten() -> None:
+    assert {type(event) for event, _ in ALL} == set(events.Event.__args__)  # type: ignore[attr-defined]
+    assert len({to_json(event)["event"] for event, _ in ALL}) == len(events.Event.__args__)  # type: ignore[attr-defined]

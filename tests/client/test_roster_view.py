@@ -1,0 +1,34 @@
+"""roster_view.py: snapshots, deltas, gaps, and lists without ids."""
+
+from __future__ import annotations
+
+from protocol import ClientList, Departure, Entry, RosterDelta
+from rollcall.client.roster_view import RosterView
+
+ANN, BEN = Entry("a", 1, 1, "Ann", "a"), Entry("b", 2, 2, "Ben", "b")
+
+
+def test_deltas_lead_from_one_revision_to_the_next() -> None:
+    view = RosterView()
+    assert view.replace(ClientList((ANN,), "e", 5)) == (ANN,)
+    assert view.update(RosterDelta("e", 5, 7, (BEN,), (Departure(1, "left"), Departure(99, "lost"))))
+    assert (view.rev, list(view.entries.values())) == (7, [BEN])
+
+
+def test_a_gap_or_another_epoch_changes_nothing() -> None:
+    view = RosterView()
+    assert not view.update(RosterDelta("e", 0, 1, (ANN,)))
+    view.replace(ClientList((ANN,), "e", 5))
+    for delta in (RosterDelta("e", 6, 7, (BEN,)), RosterDelta("e", 4, 6, (BEN,)), RosterDelta("f", 5, 6, (BEN,))):
+        assert not view.update(delta)
+    assert (view.rev, list(view.entries.values())) == (5, [ANN])
+
+
+def test_rows_of_a_version_1_list_keep_the_ids_that_they_were_given() -> None:
+    view = RosterView()
+    same = Entry("a", 1)
+    first = view.replace(ClientList((same, same, Entry("b", 2))))
+    assert len({entry.id for entry in first}) == 3
+    second = view.replace(ClientList((same, Entry("c", 3), Entry("b", 2))))
+    assert (second[0].id, second[2].id) == (first[0].id, first[2].id)
+    assert second[1].id not in {entry.id for entry in first}

@@ -1,0 +1,280 @@
+"""publisher.py over real sockets: everyone has the exact roster, whatever the others do."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Tuple
+
+import pytest
+
+from protocol import ClientList, RosterDelta, decode
+from rollcall.client.roster_view import RosterView
+from rollcall.server.journal import Journal
+from rollcall.server.publisher import PACKED, PUSH_INTERVAL, SLOW_AFTER, VERSION_1, VERSION_2, Publisher
+from rollcall.server.roster import Roster
+from rollcall.wire.connection import Connection
+from tests.helpers import PATIENCE, ShiftedClock, wait_until
+
+EPOCH = "test"
+
+
+class Peer:
+    """The far end of a connection: reads lines, follows the roster."""
+
+    def __init__(self, listener: socket.socket, publisher: Publisher, form: str, buffer: int = 0) -> None:
+        self.socket = socket.socket()
+        if buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.connect(listener.getsockname())
+        self.socket.settimeout(PATIENCE)
+        near, _ = listener.accept()
+        if buffer:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        self.connection = Connection(near, "peer", clock=publisher._clock)
+        self.view = RosterView()
+        self.kinds: List[str] = []
+        self._file = self.socket.makefile("rb")
+        publisher.add(self.connection, form)
+
+    def message(self) -> Dict[str, Any]:
+        fields = json.loads(self._file.readline())
+        assert isinstance(fields, dict)
+        return fields
+
+    def follow(self, rev: int) -> None:
+        """Read until this peer is at ``rev``."""
+        while self.view.rev != rev:
+            line = self._file.readline()
+            assert line, "hung up"
+            message = decode(line, 10_000_000)
+            if isinstance(message, ClientList):
+                self.view.replace(message)
+                self.kinds.append("list")
+            else:
+                assert isinstance(message, RosterDelta)
+                assert self.view.update(message), "a gap"
+                self.kinds.append("delta")
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+
+class House:
+    """A roster, a running publisher and a listener."""
+
+    def __init__(self) -> None:
+        self.clock = ShiftedClock()
+        self.roster = Roster(max_clients=5000, clock=self.clock)
+        self.publisher = Publisher(self.roster, EPOCH, Journal(), self.clock)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.peers: List[Peer] = []
+        self.sessions = 0
+
+    def peer(self, form: str = VERSION_2, buffer: int = 0) -> Peer:
+        peer = Peer(self.listener, self.publisher, form, buffer)
+        self.peers.append(peer)
+        return peer
+
+    def join(self, name: str = "Ann") -> int:
+        self.sessions += 1
+        self.roster.open(self.sessions)
+        assert self.roster.register(self.sessions, name, "10.0.0.1", 5000, "10.0.0.1") is not None
+        self.publisher.wake()
+        return self.sessions
+
+    def leave(self, session: int) -> None:
+        self.roster.remove(session, "left")
+        self.publisher.wake()
+
+    def assert_exact(self, peer: Peer) -> None:
+        peer.follow(self.roster.rev)
+        assert list(peer.view.entries.values()) == self.roster.snapshot().entries
+
+
+@contextmanager
+def house() -> Iterator[House]:
+    built = House()
+    built.publisher.start()
+    try:
+        yield built
+    finally:
+        for peer in built.peers:
+            built.publisher.release(peer.connection)
+        built.publisher.stop()
+        for peer in built.peers:
+            peer.close()
+        built.listener.close()
+
+
+def test_a_snapshot_comes_first_and_then_only_deltas() -> None:
+    with house() as h:
+        h.join("Ann")
+        peer = h.peer()
+        h.assert_exact(peer)
+        for _ in range(5):
+            session = h.join()
+            h.assert_exact(peer)
+        h.leave(session)
+        h.assert_exact(peer)
+        assert peer.kinds[0] == "list" and set(peer.kinds[1:]) == {"delta"}
+
+
+def test_version_1_gets_full_lists_and_nothing_for_states() -> None:
+    with house() as h:
+        h.join()
+        peer = h.peer(VERSION_1)
+        row = {"ip": "10.0.0.1", "port": 5000}
+        assert peer.message() == {"type": "client_list", "clients": [row]}
+        # In two steps, each on a deadline: far beyond one it would be a pause of the process.
+        h.clock.shift += 5
+        h.roster.sweep()
+        h.clock.shift += 84.9
+        wait_until(lambda: h.roster.sweep().changed, "the member to be late")
+        h.publisher.wake()
+        other = h.peer()
+        h.assert_exact(other)
+        h.join()
+        assert peer.message() == {"type": "client_list", "clients": [row, row]}
+
+
+def test_packed_lines_hold_the_same_roster() -> None:
+    with house() as h:
+        for number in range(50):
+            h.join(f"Student {number}")
+        peer = h.peer(PACKED)
+        assert peer.message()["type"] == "packed"
+        h.publisher.resync(peer.connection)
+        h.assert_exact(peer)
+        h.join("one more")
+        h.assert_exact(peer)
+
+
+def test_changes_within_one_interval_are_one_push() -> None:
+    with house() as h:
+        h.join()
+        peer = h.peer()
+        h.assert_exact(peer)
+        begun = time.monotonic()
+        for _ in range(1000):
+            h.join()
+        h.assert_exact(peer)
+        assert len(peer.kinds) <= 2 + (time.monotonic() - begun) / PUSH_INTERVAL
+
+
+def test_resync_is_answered_with_a_snapshot() -> None:
+    with house() as h:
+        h.join()
+        peer = h.peer()
+        h.assert_exact(peer)
+        h.publisher.resync(peer.connection)
+        message = peer.message()
+        assert (message["type"], message["epoch"], message["rev"]) == ("client_list", EPOCH, 1)
+
+
+def stuff(h: House, stuck: Peer) -> None:
+    """Change the roster until the stuck peer has a backlog."""
+
+    def change() -> bool:
+        h.leave(h.join("x" * 64))
+        h.publisher.resync(stuck.connection)
+        return stuck.connection.backlogged
+
+    wait_until(change, "the stuck peer's backlog")
+
+
+def test_a_stuck_reader_holds_up_nobody_and_converges_when_it_wakes() -> None:
+    with house() as h:
+        for number in range(200):
+            h.join(f"Student {number}")
+        stuck, awake = h.peer(buffer=4096), h.peer()
+        h.assert_exact(awake)
+        stuff(h, stuck)
+        h.assert_exact(awake)
+        passed_by = h.roster.rev
+        for _ in range(50):
+            h.leave(h.join())
+            h.assert_exact(awake)
+        h.assert_exact(stuck)
+        assert h.roster.rev > passed_by
+        assert len(stuck.kinds) < h.roster.rev / 2, "pushes passed it by"
+
+
+def test_a_reader_that_takes_nothing_for_too_long_is_hung_up() -> None:
+    with house() as h:
+        for number in range(200):
+            h.join(f"Student {number}")
+        stuck, awake = h.peer(buffer=4096), h.peer()
+        stuff(h, stuck)
+        h.clock.shift += SLOW_AFTER / 2
+        h.join()
+        h.assert_exact(awake)
+        assert not stuck.connection._broken
+        h.clock.shift += SLOW_AFTER
+        h.publisher.wake()
+        wait_until(lambda: stuck.connection._broken, "the hang-up")
+        h.join()
+        h.assert_exact(awake)
+
+
+def test_no_line_is_made_for_who_cannot_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with house() as h:
+        for number in range(200):
+            h.join(f"Student {number}")
+        stuck, awake = h.peer(buffer=4096), h.peer()
+        stuff(h, stuck)
+        h.join()
+        h.assert_exact(awake)
+        made: List[int] = []
+        line = h.publisher._lines.line
+
+        def note(form: str, seen: int) -> Tuple[int, bytes]:
+            made.append(seen)
+            return line(form, seen)
+
+        monkeypatch.setattr(h.publisher._lines, "line", note)
+        rev = h.roster.rev
+        h.join()
+        h.assert_exact(awake)
+        assert made == [rev], "one step for the one that is awake, nothing for the other"
+
+
+def test_a_bug_in_a_push_is_logged_and_the_next_push_makes_up_for_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with house() as h:
+        peer = h.peer()
+        h.assert_exact(peer)
+        push = h.publisher._push
+        failed = threading.Event()
+
+        def fail_once(now: float) -> None:
+            if not failed.is_set():
+                failed.set()
+                raise RuntimeError("a bug")
+            push(now)
+
+        monkeypatch.setattr(h.publisher, "_push", fail_once)
+        h.join()
+        h.assert_exact(peer)
+        assert failed.is_set()
+        h.publisher._journal.stop()
+        assert "the publisher failed" in caplog.text and "RuntimeError: a bug" in caplog.text
+
+
+def test_what_is_released_is_closed_also_after_the_end() -> None:
+    h = House()
+    h.publisher.start()
+    early, late = h.peer(), h.peer()
+    h.publisher.release(early.connection)
+    wait_until(lambda: early.connection._closed, "the publisher to close it")
+    h.publisher.stop()
+    h.publisher.release(late.connection)
+    assert late.connection._closed
+    for peer in h.peers:
+        peer.close()
+    h.listener.close()

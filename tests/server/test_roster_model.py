@@ -1,0 +1,141 @@
+"""After any sequence of joins, goodbyes, silences, resumes, lost deltas and resyncs all clients have the same roster.
+
+A hypothesis state machine over the real `Roster`, the publisher's real lines (encoded and decoded as on the wire) and
+the clients' real `RosterView`. The only thing that is not real is time.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from protocol import ClientList, RosterDelta, decode
+from rollcall.client.roster_view import RosterView
+from rollcall.server.publisher import NEVER, PACKED, VERSION_2, _RosterLines
+from rollcall.server.roster import GONE, Roster, RosterFull
+from tests.helpers import FakeClock
+
+INTERVAL, TIMEOUT = 10.0, 25.0
+SEATS = 6
+
+
+class Watcher:
+    """A client's view together with what the publisher remembers of the client."""
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+        self.seen = NEVER
+        self.view = RosterView()
+        self.wants_resync = False
+
+
+class RosterMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = FakeClock()
+        self.roster = Roster(
+            max_clients=SEATS, heartbeat_interval=INTERVAL, connection_timeout=TIMEOUT, clock=self.clock
+        )
+        self.lines = _RosterLines(self.roster, "epoch")
+        self.sessions: List[int] = []
+        self.tokens: Dict[int, str] = {}
+        self.last_session = 0
+        self.watchers = [Watcher(VERSION_2), Watcher(PACKED), Watcher(VERSION_2)]
+
+    def register(self, name: str, token: Optional[str]) -> None:
+        self.last_session += 1
+        self.roster.open(self.last_session)
+        try:
+            joined = self.roster.register(self.last_session, name, "h", 1, "h", token)
+        except RosterFull:
+            assert len(self.roster) == SEATS or len(self.roster._sessions) >= SEATS
+            return
+        assert joined is not None
+        self.sessions.append(self.last_session)
+        self.tokens[self.last_session] = joined.resume_token
+
+    @rule(name=st.sampled_from(["Ann", "Ben", "Cleo"]))
+    def join(self, name: str) -> None:
+        self.register(name, None)
+
+    @precondition(lambda self: self.tokens)
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        self.register("again", data.draw(st.sampled_from(list(self.tokens.values()))))
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data(), reason=st.sampled_from(["left", "lost"]))
+    def end(self, data: st.DataObject, reason: str) -> None:
+        self.roster.remove(data.draw(st.sampled_from(self.sessions)), reason)
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data())
+    def heartbeat(self, data: st.DataObject) -> None:
+        session = data.draw(st.sampled_from(self.sessions))
+        alive = session in self.roster._sessions
+        assert (self.roster.renew(session, self.clock.now) == GONE) is not alive
+
+    @rule(steps=st.integers(1, 40))
+    def time_passes(self, steps: int) -> None:
+        for _ in range(4 * steps):
+            self.clock.advance(0.25)
+            assert self.roster.sweep().extended == 0.0, "a sweep this often is no pause"
+
+    @rule(data=st.data(), lost=st.booleans())
+    def push(self, data: st.DataObject, lost: bool) -> None:
+        """The publisher brings some clients up to date; a line may get lost on the way to a client's view."""
+        self.lines.forget()
+        for watcher in self.watchers:
+            if data.draw(st.booleans()):
+                self.bring(watcher, lost)
+
+    def bring(self, watcher: Watcher, lost: bool = False) -> None:
+        if watcher.wants_resync:
+            watcher.seen, watcher.wants_resync = NEVER, False
+        if watcher.seen == self.roster.rev:
+            return
+        watcher.seen, line = self.lines.line(watcher.form, watcher.seen)
+        if lost:
+            return
+        message = decode(line, 1_000_000)
+        if isinstance(message, ClientList):
+            watcher.view.replace(message)
+        else:
+            assert isinstance(message, RosterDelta)
+            watcher.wants_resync = not watcher.view.update(message)
+
+    @invariant()
+    def seats_are_counted_right(self) -> None:
+        roster = self.roster
+        assert roster._seats_taken == sum(session.seated for session in roster._sessions.values()) <= SEATS
+        assert set(roster._last_seen) == set(roster._sessions)
+        assert {member.session_id for member in roster._members.values()} <= set(roster._sessions)
+        assert len(roster) <= SEATS
+
+    def teardown(self) -> None:
+        """Changes end; a client whose view is not exact notices it with the next line, asks, and is exact."""
+        for _ in range(3):
+            self.join("last")
+            self.time_passes(1)
+            self.lines.forget()
+            for watcher in self.watchers:
+                self.bring(watcher)
+        self.lines.forget()
+        for watcher in self.watchers:
+            self.bring(watcher)
+            if watcher.view.rev != self.roster.rev:
+                watcher.wants_resync = True
+                self.bring(watcher)
+        snapshot = self.roster.snapshot()
+        for watcher in self.watchers:
+            assert watcher.view.rev == snapshot.rev
+            assert sorted(watcher.view.entries.values(), key=lambda e: e.id) == sorted(
+                snapshot.entries, key=lambda e: e.id
+            )
+
+
+RosterMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestRosterMachine = RosterMachine.TestCase

@@ -1,0 +1,89 @@
+"""sweeper.py: it wakes when something is due, for what comes up meanwhile, and after a bug."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from contextlib import contextmanager
+from typing import Iterator
+
+import pytest
+
+from rollcall.server import sweeper
+from rollcall.server.journal import Journal
+from rollcall.server.roster import Roster, Sweep
+from rollcall.server.sweeper import Sweeper
+from tests.helpers import PATIENCE
+
+
+@contextmanager
+def sweeping(roster: Roster, outcomes: queue.Queue[Sweep]) -> Iterator[Sweeper]:
+    built = Sweeper(roster, outcomes.put, Journal())
+    built.start()
+    try:
+        yield built
+    finally:
+        built.stop()
+
+
+def next_expired(outcomes: queue.Queue[Sweep]) -> Sweep:
+    while True:
+        outcome = outcomes.get(timeout=PATIENCE)
+        if outcome.expired:
+            return outcome
+
+
+def test_it_ends_a_lease_that_is_due() -> None:
+    outcomes: queue.Queue[Sweep] = queue.Queue()
+    roster = Roster(registration_timeout=0.1)
+    with sweeping(roster, outcomes) as thread:
+        thread.arm(roster.open(1))
+        (gone,) = next_expired(outcomes).expired
+        assert gone.session_id == 1 and gone.silent_for >= 0.1
+
+
+def test_a_nearer_deadline_wakes_it_from_a_longer_sleep() -> None:
+    outcomes: queue.Queue[Sweep] = queue.Queue()
+    roster = Roster(registration_timeout=3600, heartbeat_interval=0.1, connection_timeout=0.3)
+    with sweeping(roster, outcomes) as thread:
+        thread.arm(roster.open(1))
+        thread.arm(roster.open(2))
+        joined = roster.register(2, "Ann", "h", 1, "h")
+        assert joined is not None
+        thread.arm(joined.deadline)
+        (gone,) = next_expired(outcomes).expired
+        assert gone.session_id == 2
+
+
+def test_it_rests_while_nothing_is_due() -> None:
+    outcomes: queue.Queue[Sweep] = queue.Queue()
+    roster = Roster(registration_timeout=3600)
+    with sweeping(roster, outcomes) as thread:
+        outcomes.get(timeout=PATIENCE)
+        for session in range(1, 50):
+            thread.arm(roster.open(session))
+        with pytest.raises(queue.Empty):
+            outcomes.get(timeout=0.3)
+
+
+def test_a_bug_in_a_sweep_is_logged_and_does_not_end_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sweeper, "AFTER_A_BUG", 0.01)
+    failed, recovered = threading.Event(), threading.Event()
+
+    def on_sweep(outcome: Sweep) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("a bug")
+        recovered.set()
+
+    journal = Journal()
+    thread = Sweeper(Roster(), on_sweep, journal)
+    with caplog.at_level(logging.ERROR):
+        thread.start()
+        assert recovered.wait(PATIENCE)
+        thread.stop()
+        journal.stop()
+    assert "a sweep failed" in caplog.text and "RuntimeError: a bug" in caplog.text

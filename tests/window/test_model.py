@@ -1,0 +1,258 @@
+"""model.py: a lesson played through without a window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Dict, List
+
+import pytest
+
+from protocol import ERROR_CODES, RETRY, Departure, Entry, Welcome
+from rollcall.client.events import (
+    Connected,
+    Connecting,
+    Disconnected,
+    Event,
+    PingSent,
+    Refused,
+    RosterReplaced,
+    RosterUpdated,
+    RoundTrip,
+    Stopped,
+    Waiting,
+)
+from rollcall.window.model import (
+    ADVICE,
+    BEATS,
+    CONNECTED,
+    CONNECTING,
+    CONNECTION,
+    GONE_FOR,
+    LOG_LINES,
+    MAX_GONE,
+    OFFLINE,
+    PEOPLE,
+    RECONNECTING,
+    REFUSED,
+    UNKNOWN,
+    VANISHED,
+    ClientModel,
+    Row,
+    clock_text,
+    milliseconds,
+)
+
+WALL = 1_700_000_000.0
+WELCOME = Welcome(2, "Room 12", 2, 9, "e", 1_700_000_000, 5.0, 20.0, 100, "t")
+ANN, ME = Entry("10.0.0.1", 1, 1, "Ann", "10.0.0.1", 60), Entry("10.0.0.2", 2, 2, "Me", "10.0.0.9", 90)
+ARRIVAL: List[Event] = [Connecting("h:1", 1), Connected("h:1", 5, 20, WELCOME), RosterReplaced((ANN, ME), 1)]
+
+
+def playing(*events: Event, now: float = 0.0) -> ClientModel:
+    model = ClientModel()
+    model.begin("h:1")
+    for event in events:
+        model.apply(event, now, WALL)
+    return model
+
+
+def shown(model: ClientModel) -> Dict[str, Row]:
+    """What there is to show since the last look, by name."""
+    return {row.name: row for row in model.take_changes().shown}
+
+
+def log_of(model: ClientModel, kind: str) -> List[str]:
+    return [line.text for line in model.log if line.kind == kind]
+
+
+def test_the_roster_is_shown_with_the_own_row_marked() -> None:
+    model = playing(*ARRIVAL)
+    rows = shown(model)
+    ann, me = rows["Ann"], rows["Me"]
+    assert (ann.address, ann.state, ann.own, ann.went) == ("10.0.0.1:1", "here", False, None)
+    assert (me.own, me.address) == (True, "10.0.0.2:2 (seen as 10.0.0.9)")
+    assert ann.arrived == WALL + 60, "counted from the server's start"
+    assert ann.connected_for(WALL + 100) == 40 and ann.connected_for(WALL) == 0.0
+    assert (model.phase, model.count, model.title()) == (CONNECTED, 2, "2 here – Rollcall")
+    assert model.status(0) == "Connected to Room 12 at h:1." and model.pill(0) == "Connected"
+
+
+def test_a_change_of_one_row_is_one_row_to_show() -> None:
+    model = playing(*ARRIVAL)
+    assert len(model.take_changes().shown) == 2
+    assert model.take_changes() == ([], [])
+    model.apply(RosterUpdated((replace(ANN, state="late"),), (), 2), 0, WALL)
+    (row,) = model.take_changes().shown
+    assert (row.name, row.state) == ("Ann", "late")
+    model.apply(RosterUpdated((ANN,), (), 3), 0, WALL)
+    assert shown(model)["Ann"].state == "here"
+    assert log_of(model, PEOPLE) == ["2 here", "Ann is late", "Ann is back"]
+
+
+def test_who_went_stays_for_five_minutes_with_how_and_when() -> None:
+    model = playing(*ARRIVAL)
+    model.take_changes()
+    model.apply(RosterUpdated((), (Departure(1, "lost"), Departure(77, "left")), 3), 100, WALL + 70)
+    (row,) = model.take_changes().shown
+    assert (row.name, row.state, row.went, row.own) == ("Ann", "lost", WALL + 70, False)
+    assert row.connected_for(WALL + 9999) == 10, "it does not tick any more"
+    assert model.count == 1 and log_of(model, PEOPLE)[-1] == "Ann lost the connection"
+    model.expire(100 + GONE_FOR - 0.1)
+    assert model.take_changes() == ([], [])
+    model.expire(100 + GONE_FOR)
+    assert model.take_changes() == ([], [row.id])
+
+
+def test_who_comes_back_is_no_longer_one_who_went() -> None:
+    model = playing(*ARRIVAL)
+    model.apply(RosterUpdated((), (Departure(1, "lost"),), 2), 0, WALL)
+    went = shown(model)["Ann"]
+    model.apply(RosterUpdated((ANN,), (), 3), 1, WALL)  # the same row, with its resume token
+    assert shown(model)["Ann"] == went._replace(state="here", went=None)
+    model.apply(RosterUpdated((), (Departure(1, "left"),), 4), 2, WALL)
+    model.take_changes()
+    newcomer = replace(ANN, id=9, port=7)  # the same person with a program started anew
+    model.apply(RosterUpdated((newcomer,), (), 5), 3, WALL)
+    changes = model.take_changes()
+    assert [row.name for row in changes.shown] == ["Ann"] and changes.gone == [went.id]
+    model.expire(1e9)
+    assert model.take_changes() == ([], [])
+
+
+def test_those_who_went_are_bounded() -> None:
+    model = playing(*ARRIVAL)
+    crowd = tuple(Entry("10.1.0.1", number, number, f"N{number}") for number in range(10, 10 + MAX_GONE + 5))
+    model.apply(RosterUpdated(crowd, (), 2), 0, WALL)
+    model.apply(RosterUpdated((), tuple(Departure(entry.id, "left") for entry in crowd), 3), 0, WALL)
+    changes = model.take_changes()
+    assert len([row for row in changes.shown if row.went is not None]) == MAX_GONE and len(changes.gone) == 5
+
+
+def test_a_new_snapshot_takes_away_who_is_not_in_it() -> None:
+    model = playing(*ARRIVAL)
+    model.take_changes()
+    model.apply(RosterReplaced((ME,), 9), 0, WALL)
+    assert shown(model)["Ann"].state == VANISHED
+    model.apply(RosterReplaced((ANN, ME), 10), 0, WALL)
+    rows = shown(model)
+    assert list(rows) == ["Ann"] and rows["Ann"].state == "here"
+
+
+def test_who_comes_and_goes_between_two_looks_is_one_who_went() -> None:
+    model = playing(*ARRIVAL)
+    model.take_changes()
+    new = Entry("h", 3, 3, "New")
+    model.apply(RosterUpdated((new,), (), 2), 0, WALL)
+    model.apply(RosterUpdated((), (Departure(3, "left"),), 3), 0, WALL)
+    assert shown(model)["New"].state == "left"
+
+
+def test_after_a_restart_of_the_server_the_same_ids_are_other_people() -> None:
+    model = playing(*ARRIVAL)
+    before = shown(model)
+    model.apply(Disconnected("the server closed the connection", None, True), 10, WALL + 100)
+    again = replace(WELCOME, epoch="f", member_id=1, started=int(WALL) + 110)
+    model.apply(Connected("h:1", 5, 20, again), 12, WALL + 112)
+    model.apply(RosterReplaced((replace(ME, id=1, since=1),), 1), 12, WALL + 112)
+    changes = model.take_changes()
+    rows = {row.name: row for row in changes.shown}
+    assert rows["Me"].own and rows["Me"].state == "here" and rows["Me"].arrived == WALL + 111
+    assert rows["Ann"].state == VANISHED and rows["Ann"].id == before["Ann"].id
+    assert changes.gone == [before["Me"].id], "we went and came back: one row"
+    model.apply(RosterUpdated((replace(ANN, id=2, since=3),), (), 2), 13, WALL + 113)
+    changes = model.take_changes()
+    assert [(row.name, row.state) for row in changes.shown] == [("Ann", "here")]
+    assert changes.gone == [before["Ann"].id]
+
+
+def test_a_clock_of_our_own_that_is_wrong_does_not_matter() -> None:
+    hour = 3600.0
+    model = playing()
+    model.apply(Connected("h:1", 5, 20, replace(WELCOME, uptime=95)), 0, WALL - hour)
+    model.apply(RosterReplaced((ANN, ME), 1), 0, WALL - hour)
+    assert shown(model)["Ann"].connected_for(WALL - hour) == 95 - ANN.since
+
+
+def test_an_ipv6_address_is_written_so_that_it_can_be_typed() -> None:
+    model = playing(*ARRIVAL, RosterUpdated((Entry("fe80::1", 5000, 9, "Six", "fe80::1"),), (), 2))
+    assert shown(model)["Six"].address == "[fe80::1]:5000"
+
+
+def test_a_lost_connection_says_why_and_what_next_and_keeps_the_roster_greyed() -> None:
+    model = playing(*ARRIVAL)
+    model.take_changes()
+    model.apply(Disconnected("no answer for 12 s", None, True), 100, WALL)
+    model.apply(Waiting(4.0, 1, "no answer for 12 s"), 100, WALL)
+    assert model.status(100) == "Lost the connection: no answer for 12 s. Trying again in 4 s."
+    assert model.status(103) == "Lost the connection: no answer for 12 s. Trying again in 1 s."
+    assert model.status(104) == "Lost the connection: no answer for 12 s. Trying again now."
+    assert (model.pill(100), model.pill(104)) == ("Retrying in 4 s", "Retrying …")
+    assert [row.state for row in model.take_changes().shown] == [UNKNOWN] * 2
+    assert (model.phase, model.round_trip_text(), model.title()) == (RECONNECTING, "–", "reconnecting – Rollcall")
+    model.apply(Connecting("h:1", 2), 104, WALL)
+    assert model.phase == RECONNECTING, "a new attempt is no new beginning"
+    model.apply(Disconnected("nothing listens at h:1; is the server running?", None, False), 105, WALL)
+    model.apply(Waiting(8.0, 3, ""), 105, WALL)
+    assert model.status(105) == (
+        "No connection: nothing listens at h:1; is the server running? Trying again in 8 s (attempt 3)."
+    )
+    model.apply(Connected("h:1", 5, 20, WELCOME), 106, WALL)
+    assert [row.state for row in model.take_changes().shown] == ["here"] * 2
+
+
+@pytest.mark.parametrize("code", sorted(code for code, action in ERROR_CODES.items() if action != RETRY))
+def test_a_refusal_says_why_and_what_to_do(code: str) -> None:
+    model = playing(Connecting("h:1", 1), Refused(code, "because", ERROR_CODES[code]), Stopped())
+    status = model.status(0)
+    assert model.phase == REFUSED and not model.is_running and model.pill(0) == "Refused"
+    assert status.startswith("Refused: because. ") and status.endswith(ADVICE.get(code, "Ask whoever runs the server."))
+
+
+def test_a_disconnect_leaves_the_last_roster_and_another_server_does_not() -> None:
+    model = playing(*ARRIVAL)
+    rows = shown(model)
+    model.end()
+    assert (model.phase, model.status(0), model.count) == (OFFLINE, "Not connected.", 2)
+    model.begin("h:1")
+    assert (model.phase, model.count, model.status(0)) == (CONNECTING, 2, "Connecting to h:1 …")
+    model.apply(RosterUpdated((), (Departure(1, "left"),), 3), 0, WALL)
+    model.begin("other:1")
+    assert model.count == 0 and model.take_changes() == ([], sorted(row.id for row in rows.values()))
+
+
+def test_an_original_server_has_no_name_no_ids_of_its_own_and_arrival_times_of_ours() -> None:
+    model = playing(Connected("h:1", 60, 120, None), RosterReplaced((Entry("10.0.0.7", 7, 1),), 0))
+    (row,) = model.take_changes().shown
+    assert (row.name, row.address, row.arrived, row.own) == ("–", "10.0.0.7:7", WALL, False)
+    assert model.status(0) == "Connected to h:1."
+
+
+def test_heartbeats_are_kept_with_their_round_trips_and_are_not_in_the_log() -> None:
+    model = playing(*ARRIVAL)
+    lines = len(model.log)
+    assert model.round_trip_text() == "–"
+    for seq, seconds in ((1, 0.0302), (2, None), (3, 0.0123)):
+        model.apply(PingSent(seq), 0, WALL)
+        if seconds is not None:
+            model.apply(RoundTrip(seq, seconds), 0, WALL)
+    assert len(model.log) == lines
+    assert [beat.seconds for beat in model.beats] == [0.0302, None, 0.0123]
+    assert model.round_trip_text() == "12 ms now, 30 ms at worst"
+    for seq in range(4, 4 + 2 * BEATS):
+        model.apply(PingSent(seq), 0, WALL)
+    assert len(model.beats) == BEATS
+
+
+def test_a_fast_round_trip_has_a_decimal() -> None:
+    shown = [milliseconds(value) for value in (0.00026, 0.0094, 0.0123, 1.5)]
+    assert shown == ["0.3 ms", "9.4 ms", "12 ms", "1500 ms"]
+
+
+def test_the_log_is_bounded_and_tells_people_from_the_connection() -> None:
+    model = playing(*ARRIVAL)
+    assert str(model.log[0]) == f"{clock_text(WALL)}  connecting to h:1"
+    assert log_of(model, CONNECTION)[1].startswith("connected to h:1") and log_of(model, PEOPLE) == ["2 here"]
+    lines = len(model.log)
+    for _ in range(2 * LOG_LINES):
+        model.apply(Connecting("h:1", 1), 0, WALL)
+    assert len(model.log) == LOG_LINES and model.logged == lines + 2 * LOG_LINES
