@@ -31,25 +31,19 @@ from protocol import (
     MAX_SERVER_LINE,
     PROTOCOL_VERSION,
     RETRY,
-    Address,
     ClientList,
     Error,
     Leave,
-    LineDecoder,
     Message,
     Ping,
     Pong,
-    ProtocolError,
     Register,
     Resync,
     RosterDelta,
     Welcome,
     __version__,
-    check_name,
     decode,
     encode,
-    parse_address,
-    printable,
 )
 from rollcall.client.events import (
     Connected,
@@ -68,7 +62,11 @@ from rollcall.client.events import (
 )
 from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
 from rollcall.client.roster_view import RosterView
+from rollcall.wire.address import Address, parse_address
 from rollcall.wire.connection import BULK_SIZE, Connection
+from rollcall.wire.errors import ProtocolError
+from rollcall.wire.lines import LineDecoder
+from rollcall.wire.text import check_name, printable
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for one address to accept. On a LAN an answer takes milliseconds; silence is a firewall or a mistake."""

@@ -2,9 +2,9 @@
 
 ``python client_gui.py``, or double-click the bundled program. The network is `client.Client`'s business, in its reader
 and heartbeat threads; what happens comes through a queue, which the window empties with ``after``, for a bounded time
-and a bounded number of events a turn, so that it never freezes. What is shown is decided without Tk, in
-``model.py`` and ``table_order.py`` of ``rollcall/window``; what is remembered is in ``settings.py`` there. The others there
-are only widgets. Nothing else in the project imports tkinter.
+and a bounded number of events a turn, so that it never freezes. What is shown is decided without Tk, in ``model.py``
+and ``table_order.py`` of ``rollcall/window``; what is remembered is in ``settings.py`` there. The rest of that room and
+this file are only widgets, and nothing else in the project imports tkinter.
 
 Only the main thread touches Tk. A client that ends says goodbye first, which can take a moment: a thread of its own
 does that while the window goes on, and closing the window joins every thread before Tk is destroyed (Tk objects that
@@ -25,13 +25,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
 
 from client import Client, login_name
-from protocol import DEFAULT_PORT, Address, ProtocolError, __version__, check_name, parse_address
+from protocol import __version__
 from rollcall.client.events import Event
 from rollcall.program.crash import CrashReporter, spoken
 from rollcall.program.frozen import program_name
 from rollcall.window.model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
 from rollcall.window.settings import Settings, SettingsFile, default_folder
 from rollcall.window.table_order import as_csv, as_text
+from rollcall.wire.address import DEFAULT_PORT, Address, parse_address
+from rollcall.wire.errors import ProtocolError
+from rollcall.wire.text import check_name
 
 try:
     import tkinter as tk

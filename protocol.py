@@ -1,19 +1,18 @@
-"""The messages of Rollcall, their bounds, and the lines they travel in.
+"""The messages of Rollcall and how they are written as lines.
 
 One JSON object per line, UTF-8, ended by ``\\n`` (a ``\\r`` before it is tolerated), each with a
 ``"type"``. Version 1 is the four messages of the original system: ``register``, ``client_list``, ``ping``,
 ``pong``. A client that registers with ``"protocol": 2`` gets the rest. ``docs/HEARTBEAT.md`` describes the
 protocol for people who write a client in another language.
 
-This module is protocol without input or output: it turns messages into bytes (`encode`), a stream of bytes
-into lines (`LineDecoder`), and a line into a message (`decode`). It starts no threads and holds no locks; the
-only state is the buffer inside a `LineDecoder`, which belongs to whoever reads that connection.
+This module is protocol without input or output: it turns messages into bytes (`encode`) and a line into a message
+(`decode`). It starts no threads, holds no locks and has no state. The floor that it stands on is in ``rollcall/wire``:
+``lines.py`` cuts a stream of bytes into lines, ``fields.py`` reads one JSON object with bounds, ``text.py`` says which
+characters are taken.
 
 Everything that arrives is hostile until it has passed `decode`: lengths, ranges, nesting and characters are
 bounded here, once, so that no other module has to think about it again. What is wrong comes out as a
 `ProtocolError`, which names the field, says what is right, and carries the error code for the other side.
-
-The standard is RFC 8259 (JSON), read strictly: no NaN or Infinity (section 6), no lone surrogates (section 8.2).
 """
 
 from __future__ import annotations
@@ -21,35 +20,25 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
-import unicodedata
 import zlib
-from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+
+from rollcall.wire import fields as read
+from rollcall.wire.errors import ProtocolError
+from rollcall.wire.fields import MAX_TEXT
+from rollcall.wire.lines import MAX_CLIENT_LINE
+from rollcall.wire.text import MAX_NAME, check_name, printable
 
 __version__ = "0.1.0"
 
 PROTOCOL_VERSION = 2
-DEFAULT_PORT = 8080
-
-MAX_CLIENT_LINE = 8 * 1024
-"""Longest line, in bytes without its end, that a client may send: far above any honest message (a register
-with every field full is about 2 KiB) and small enough that 10,000 half-sent lines are no attack."""
 
 MAX_SERVER_LINE = 32 * 1024 * 1024
 """Longest line that a client accepts: a roster of 50,000 members with full names fits."""
 
-MAX_NAME = 64
-MAX_TEXT = 64
 MAX_MESSAGE = 1000
 MAX_TYPE = 64
-MAX_NESTING = 16
-"""Nothing of ours nests deeper than three. json's C scanner recurses, and a handler thread's stack is small."""
-
-MAX_INTEGER = 2**53 - 1
-"""The largest integer that every JSON reader keeps exactly (RFC 8259, section 6)."""
-
-MAX_SECONDS = 1_000_000.0
 PACK_FROM = 1024
 """Lines shorter than this are not worth packing: base64 would give back what zlib saved."""
 
@@ -81,18 +70,6 @@ LEFT, LOST, KICKED, REPLACED = "left", "lost", "kicked", "replaced"
 REASONS = (LEFT, LOST, KICKED, REPLACED)
 HERE, LATE = "here", "late"
 STATES = (HERE, LATE)
-
-
-class ProtocolError(ValueError):
-    """The peer sent something outside the protocol.
-
-    ``code`` is one of `ERROR_CODES`; ``str(error)`` is one sentence for a person that names the field and says
-    what would be right. It never repeats unbounded or unescaped text of the peer.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 # --- messages -----------------------------------------------------------------------------------------------
@@ -335,208 +312,7 @@ def _register_fields(message: Register) -> Dict[str, Any]:
     return fields
 
 
-# --- bytes to lines -----------------------------------------------------------------------------------------
-
-
-class LineDecoder:
-    """Cuts a stream of bytes into lines, however the network split it.
-
-    One decoder belongs to one connection and to the thread that reads it. Memory is bounded by
-    ``max_line`` plus what is fed at once.
-    """
-
-    __slots__ = ("_buffer", "_max_line", "_searched", "idle")
-
-    def __init__(self, max_line: int = MAX_CLIENT_LINE) -> None:
-        self._max_line = max_line
-        self._buffer = bytearray()
-        # Bytes at the front of the buffer known to hold no line end: without this, a long line that
-        # comes byte by byte is searched from its start each time.
-        self._searched = 0
-        self.idle = True
-        """True between two lines: nothing of an unfinished line is held. To be read only."""
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield each line that ``data`` completes, without its end.
-
-        Raises `ProtocolError` (``line_too_long``) when a line is longer than ``max_line`` bytes, after the lines
-        before it were yielded: the same stream gives the same lines and the same error for any split.
-        Read the iterator to its end; bytes not yet looked at are lost otherwise.
-        """
-        buffer = self._buffer
-        buffer += data
-        start = 0
-        try:
-            while True:
-                end = buffer.find(b"\n", max(start, self._searched))
-                if end < 0:
-                    break
-                self._check(end - start)
-                line = bytes(buffer[start:end])
-                start = end + 1
-                yield line[:-1] if line.endswith(b"\r") else line
-            self._check(len(buffer) - start)
-        finally:
-            del buffer[:start]
-            self._searched = len(buffer)
-            self.idle = not buffer
-
-    def _check(self, length: int) -> None:
-        if length > self._max_line:
-            raise ProtocolError(
-                "line_too_long",
-                f"a line may have at most {self._max_line} bytes; this one has {length} or more",
-            )
-
-
-# --- text and numbers from outside ----------------------------------------------------------------------------
-
-# Characters that reorder the text around them: a name must not rewrite the row that it stands in
-# (Unicode Standard Annex 9, explicit directional formatting characters).
-_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Letters and symbols that show nothing: fillers of Hangul, the empty pattern of Braille.
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-_FORBIDDEN_CATEGORIES = frozenset(("Cc", "Cs", "Zl", "Zp"))
-
-
-def forbidden_character(text: str) -> Optional[str]:
-    """The first character that may not stand in text of ours, as ``U+XXXX``, or None."""
-    if text.isprintable():
-        return None
-    for char in text:
-        if unicodedata.category(char) in _FORBIDDEN_CATEGORIES or char in _BIDI_CONTROLS:
-            return f"U+{ord(char):04X}"
-    return None
-
-
-def printable(text: object, limit: int = 120) -> str:
-    """Any text, cut to ``limit`` characters and with what is not printable escaped: safe in a log or a terminal."""
-    whole = str(text)
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in whole[:limit]
-    )
-    return shown + "…" if len(whole) > limit else shown
-
-
-def check_name(name: object) -> str:
-    """The name without the space around it. Raises `ProtocolError` (``invalid_name``) if it cannot be one."""
-    right = f"1 to {MAX_NAME} characters, no control characters"
-    if not isinstance(name, str):
-        raise ProtocolError("invalid_name", f"name: must be text of {right}")
-    trimmed = name.strip()
-    if not trimmed:
-        raise ProtocolError("invalid_name", f"name: is empty; it needs {right}")
-    if len(trimmed) > MAX_NAME:
-        raise ProtocolError("invalid_name", f"name: has {len(trimmed)} characters; it may have {right}")
-    bad = forbidden_character(trimmed)
-    if bad:
-        raise ProtocolError("invalid_name", f"name: contains the character {bad}; it may have {right}")
-    if not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANK for char in trimmed):
-        raise ProtocolError("invalid_name", f"name: has no visible character; it needs {right}")
-    return trimmed
-
-
-def _bad(field_name: str, right: str) -> ProtocolError:
-    return ProtocolError("bad_message", f"{field_name}: must be {right}")
-
-
-def _text(fields: Mapping[str, Any], key: str, limit: int, default: Optional[str] = None) -> str:
-    value = fields.get(key, default)
-    if not isinstance(value, str) or len(value) > limit:
-        raise _bad(key, f"text of at most {limit} characters")
-    bad = forbidden_character(value)
-    if bad:
-        raise _bad(key, f"text without control characters; it contains {bad}")
-    return value
-
-
-def _integer(fields: Mapping[str, Any], key: str, low: int = 0, high: int = MAX_INTEGER) -> int:
-    value = fields.get(key)
-    if type(value) is not int or not low <= value <= high:
-        raise _bad(key, f"a whole number from {low} to {high}")
-    return value
-
-
-def _optional_integer(fields: Mapping[str, Any], key: str) -> Optional[int]:
-    return None if fields.get(key) is None else _integer(fields, key)
-
-
-def _seconds(fields: Mapping[str, Any], key: str) -> float:
-    value: Any = fields.get(key)
-    if type(value) not in (int, float) or not 0 <= value <= MAX_SECONDS:  # NaN fails both comparisons
-        raise _bad(key, f"a number of seconds from 0 to {MAX_SECONDS:.0f}")
-    return float(value)
-
-
-def _flag(fields: Mapping[str, Any], key: str, default: bool) -> bool:
-    value = fields.get(key, default)
-    if type(value) is not bool:
-        raise _bad(key, "true or false")
-    return value
-
-
-def _choice(fields: Mapping[str, Any], key: str, choices: Tuple[str, ...], default: Optional[str] = None) -> str:
-    value = fields.get(key, default)
-    if value not in choices:
-        raise _bad(key, "one of " + ", ".join(choices))
-    return str(value)
-
-
-def _rows(fields: Mapping[str, Any], key: str) -> List[Mapping[str, Any]]:
-    value = fields.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise _bad(key, "a list of objects")
-    return value
-
-
 # --- line to message ------------------------------------------------------------------------------------------
-
-_STRUCTURE = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
-
-
-def _check_nesting(line: bytes) -> None:
-    """Refuse deep nesting before json sees it: its scanner recurses in C on the thread's own small stack."""
-    if line.count(b"[") + line.count(b"{") <= MAX_NESTING:
-        return
-    depth = 0
-    in_string = False
-    for match in _STRUCTURE.finditer(line):
-        token = match.group()
-        if token == b'"':
-            in_string = not in_string
-        elif in_string or len(token) == 2:
-            continue
-        elif token in b"[{":
-            depth += 1
-            if depth > MAX_NESTING:
-                raise ProtocolError("bad_message", f"the line nests deeper than {MAX_NESTING} levels")
-        else:
-            depth -= 1
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-_parse = json.JSONDecoder(parse_constant=_no_constant).decode
-
-
-def _fields(line: bytes) -> Dict[str, Any]:
-    """The JSON object of one line. Raises `ProtocolError` (``bad_message``)."""
-    _check_nesting(line)
-    try:
-        fields = _parse(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ProtocolError("bad_message", f"the line is not UTF-8 (byte {error.start})") from None
-    except ValueError as error:  # JSONDecodeError, NaN, and integers of thousands of digits
-        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        raise ProtocolError(
-            "bad_message", f'the line is not JSON{where}; send one object a line, such as {{"type":"ping"}}'
-        ) from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
-        raise ProtocolError("bad_message", 'the line must be an object with a "type", such as {"type":"ping"}')
-    return fields
-
 
 def decode(line: bytes, max_line: int = MAX_CLIENT_LINE) -> Message:
     """One line (without its end) as a message; what the bytes may do is bounded before anything is built of them.
@@ -545,10 +321,10 @@ def decode(line: bytes, max_line: int = MAX_CLIENT_LINE) -> Message:
     unpack to; with no more than a client's the line is read as a client's, which never packs. Raises
     `ProtocolError`: ``invalid_name``, ``unsupported_protocol`` or ``bad_message``.
     """
-    fields = _fields(line)
+    fields = read.parse_object(line)
     kind = fields["type"]
     if kind == "packed" and max_line > MAX_CLIENT_LINE:  # only a server packs
-        fields = _fields(_unpack(fields, max_line))
+        fields = read.parse_object(_unpack(fields, max_line))
         kind = fields["type"]
     reader = _READERS.get(kind)
     if reader is None:
@@ -559,14 +335,14 @@ def decode(line: bytes, max_line: int = MAX_CLIENT_LINE) -> Message:
 def _unpack(fields: Mapping[str, Any], max_line: int) -> bytes:
     data = fields.get("zlib")
     if not isinstance(data, str):
-        raise _bad("zlib", "a zlib stream in base64")
+        raise read.wrong("zlib", "a zlib stream in base64")
     inflater = zlib.decompressobj()
     try:
         line = inflater.decompress(base64.b64decode(data, validate=True), max_line)
     except (binascii.Error, zlib.error, ValueError):
-        raise _bad("zlib", "a zlib stream in base64") from None
+        raise read.wrong("zlib", "a zlib stream in base64") from None
     if not inflater.eof:
-        raise _bad("zlib", f"one whole zlib stream that unpacks to at most {max_line} bytes")
+        raise read.wrong("zlib", f"one whole zlib stream that unpacks to at most {max_line} bytes")
     return line
 
 
@@ -576,8 +352,8 @@ def _read_register(fields: Mapping[str, Any]) -> Register:
         raise ProtocolError(
             "unsupported_protocol", f"protocol: this server speaks 1 and {PROTOCOL_VERSION}; please update one side"
         )
-    ip = _text(fields, "client_ip", MAX_TEXT)
-    port = _integer(fields, "client_port", 0, 65535)
+    ip = read.text(fields, "client_ip", MAX_TEXT)
+    port = read.integer(fields, "client_port", 0, 65535)
     if protocol == 1:
         return Register(ip, port)
     token = fields.get("resume_token")
@@ -586,69 +362,70 @@ def _read_register(fields: Mapping[str, Any]) -> Register:
         client_port=port,
         protocol=protocol,
         name=check_name(fields.get("name")),
-        device_id=_text(fields, "device_id", MAX_TEXT, ""),
-        resume_token=None if token is None else _text(fields, "resume_token", MAX_TEXT),
-        roster=_flag(fields, "roster", True),
-        packed=_flag(fields, "packed", False),
-        app=_text(fields, "app", MAX_TEXT, ""),
+        device_id=read.text(fields, "device_id", MAX_TEXT, ""),
+        resume_token=None if token is None else read.text(fields, "resume_token", MAX_TEXT),
+        roster=read.flag(fields, "roster", True),
+        packed=read.flag(fields, "packed", False),
+        app=read.text(fields, "app", MAX_TEXT, ""),
     )
 
 
 def _read_welcome(fields: Mapping[str, Any]) -> Welcome:
     welcome = Welcome(
-        protocol=_integer(fields, "protocol", 2),
-        server_name=_text(fields, "server_name", MAX_NAME),
-        member_id=_integer(fields, "member_id"),
-        session_id=_integer(fields, "session_id"),
-        epoch=_text(fields, "epoch", MAX_TEXT),
-        started=_integer(fields, "started"),
-        heartbeat_interval=_seconds(fields, "heartbeat_interval"),
-        connection_timeout=_seconds(fields, "connection_timeout"),
-        max_clients=_integer(fields, "max_clients"),
-        resume_token=_text(fields, "resume_token", MAX_TEXT),
-        uptime=_optional_integer(fields, "uptime"),
+        protocol=read.integer(fields, "protocol", 2),
+        server_name=read.text(fields, "server_name", MAX_NAME),
+        member_id=read.integer(fields, "member_id"),
+        session_id=read.integer(fields, "session_id"),
+        epoch=read.text(fields, "epoch", MAX_TEXT),
+        started=read.integer(fields, "started"),
+        heartbeat_interval=read.seconds(fields, "heartbeat_interval"),
+        connection_timeout=read.seconds(fields, "connection_timeout"),
+        max_clients=read.integer(fields, "max_clients"),
+        resume_token=read.text(fields, "resume_token", MAX_TEXT),
+        uptime=read.optional_integer(fields, "uptime"),
     )
     if not 0.05 <= welcome.heartbeat_interval < welcome.connection_timeout:
-        raise _bad("heartbeat_interval", "at least 0.05 seconds and below connection_timeout")
+        raise read.wrong("heartbeat_interval", "at least 0.05 seconds and below connection_timeout")
     return welcome
 
 
 def _read_entry(fields: Mapping[str, Any]) -> Entry:
-    ip = _text(fields, "ip", MAX_TEXT)
-    port = _integer(fields, "port", 0, 65535)
+    ip = read.text(fields, "ip", MAX_TEXT)
+    port = read.integer(fields, "port", 0, 65535)
     if "id" not in fields:
         return Entry(ip, port)
-    name = _text(fields, "name", MAX_NAME, "")
-    observed = _text(fields, "observed_ip", MAX_TEXT, ip)
-    state = _choice(fields, "state", STATES, HERE)
-    since = 0 if "since" not in fields else _integer(fields, "since")
-    return Entry(ip, port, _integer(fields, "id"), name, observed, since, state)
+    name = read.text(fields, "name", MAX_NAME, "")
+    observed = read.text(fields, "observed_ip", MAX_TEXT, ip)
+    state = read.choice(fields, "state", STATES, HERE)
+    since = 0 if "since" not in fields else read.integer(fields, "since")
+    return Entry(ip, port, read.integer(fields, "id"), name, observed, since, state)
 
 
 def _read_client_list(fields: Mapping[str, Any]) -> ClientList:
     if not isinstance(fields.get("clients"), list):
-        raise _bad("clients", "a list of objects")
-    entries = tuple(_read_entry(row) for row in _rows(fields, "clients"))
+        raise read.wrong("clients", "a list of objects")
+    entries = tuple(_read_entry(row) for row in read.rows(fields, "clients"))
     if "epoch" not in fields:
         return ClientList(entries)
-    return ClientList(entries, _text(fields, "epoch", MAX_TEXT), _integer(fields, "rev"))
+    return ClientList(entries, read.text(fields, "epoch", MAX_TEXT), read.integer(fields, "rev"))
 
 
 def _read_delta(fields: Mapping[str, Any]) -> RosterDelta:
-    down = tuple(Departure(_integer(row, "id"), _choice(row, "reason", REASONS)) for row in _rows(fields, "down"))
-    rev = _integer(fields, "rev")
+    rows = read.rows(fields, "down")
+    down = tuple(Departure(read.integer(row, "id"), read.choice(row, "reason", REASONS)) for row in rows)
+    rev = read.integer(fields, "rev")
     return RosterDelta(
-        epoch=_text(fields, "epoch", MAX_TEXT),
-        from_rev=max(0, rev - 1) if fields.get("from") is None else _integer(fields, "from"),
+        epoch=read.text(fields, "epoch", MAX_TEXT),
+        from_rev=max(0, rev - 1) if fields.get("from") is None else read.integer(fields, "from"),
         rev=rev,
-        up=tuple(_read_entry(row) for row in _rows(fields, "up")),
+        up=tuple(_read_entry(row) for row in read.rows(fields, "up")),
         down=down,
     )
 
 
 def _read_error(fields: Mapping[str, Any]) -> Error:
-    retry_after = None if fields.get("retry_after") is None else _seconds(fields, "retry_after")
-    return Error(_text(fields, "code", MAX_TEXT), printable(fields.get("message", ""), MAX_MESSAGE), retry_after)
+    retry_after = None if fields.get("retry_after") is None else read.seconds(fields, "retry_after")
+    return Error(read.text(fields, "code", MAX_TEXT), printable(fields.get("message", ""), MAX_MESSAGE), retry_after)
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
@@ -657,51 +434,10 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
     "client_list": _read_client_list,
     "roster_delta": _read_delta,
     "resync": lambda fields: Resync(),
-    "ping": lambda fields: Ping(_optional_integer(fields, "seq")),
-    "pong": lambda fields: Pong(_optional_integer(fields, "seq"), _optional_integer(fields, "rev")),
+    "ping": lambda fields: Ping(read.optional_integer(fields, "seq")),
+    "pong": lambda fields: Pong(read.optional_integer(fields, "seq"), read.optional_integer(fields, "rev")),
     "leave": lambda fields: Leave(),
     "error": _read_error,
 }
 
 
-# --- addresses that people type ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server is. ``str()`` gives it as a person types it."""
-
-    host: str
-    port: int = field(default=DEFAULT_PORT)
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
-    """``HOST``, ``HOST:PORT``, ``[IPv6]:PORT`` or a bare IPv6 address.
-
-    Raises ValueError with a sentence for the person who typed it.
-    """
-    text = text.strip()
-    match = re.fullmatch(r"\[([^\[\]]+)\](?::(.*))?", text)
-    if match:
-        host, port_text = match.group(1), match.group(2)
-    elif text.count(":") > 1:
-        host, port_text = text, None
-    else:
-        host, _, rest = text.partition(":")
-        port_text = rest if ":" in text else None
-    if not re.fullmatch(r"[^\s\[\]/@]{1,253}", host) or not host.isprintable():
-        raise ValueError(
-            f"{printable(text)!r} is not a server address; type HOST or HOST:PORT, such as 192.168.1.20:8080"
-        )
-    return Address(host, default_port if port_text is None else parse_port(port_text))
-
-
-def parse_port(text: str, lowest: int = 1) -> int:
-    """A TCP port that a person typed. Raises ValueError with a sentence for that person."""
-    digits = text.strip()
-    if not re.fullmatch(r"[0-9]{1,5}", digits) or not lowest <= int(digits) <= 65535:
-        raise ValueError(f"{printable(text)!r} is not a port; it must be a whole number from {lowest} to 65535")
-    return int(digits)

@@ -23,8 +23,9 @@ from environment import ROOT, SetupError, say
 
 sys.path.insert(0, str(ROOT))
 from client import Client
-from protocol import LEFT, Address
+from protocol import LEFT
 from rollcall.client.events import Event, RosterReplaced, RosterUpdated
+from rollcall.wire.address import Address
 
 PATIENCE = 60.0
 """Seconds for each step: far more than the slowest machine with a virus scanner takes."""

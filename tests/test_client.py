@@ -14,7 +14,7 @@ import pytest
 
 import client as client_module
 from client import Client
-from protocol import ERROR_CODES, RETRY, Address, Welcome, encode
+from protocol import ERROR_CODES, RETRY, Welcome, encode
 from rollcall.client.events import (
     Connected,
     Connecting,
@@ -28,6 +28,7 @@ from rollcall.client.events import (
     Stopped,
     Waiting,
 )
+from rollcall.wire.address import Address
 from tests.helpers import PATIENCE, FakeClock, RawClient, running_server, wait_until
 
 E = TypeVar("E")

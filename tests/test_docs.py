@@ -65,12 +65,12 @@ def test_the_limits_are_the_programs_own() -> None:
     import server
     from rollcall.client import heartbeat
     from rollcall.server import publisher
-    from rollcall.wire import connection
+    from rollcall.wire import connection, fields, lines, text
 
-    assert f"at most {protocol.MAX_CLIENT_LINE} bytes" in HEARTBEAT
-    assert f"| a name | {protocol.MAX_NAME} characters |" in HEARTBEAT
-    assert f"| other text | {protocol.MAX_TEXT} characters |" in HEARTBEAT
-    assert f"| nesting | {protocol.MAX_NESTING} |" in HEARTBEAT
+    assert f"at most {lines.MAX_CLIENT_LINE} bytes" in HEARTBEAT
+    assert f"| a name | {text.MAX_NAME} characters |" in HEARTBEAT
+    assert f"| other text | {fields.MAX_TEXT} characters |" in HEARTBEAT
+    assert f"| nesting | {fields.MAX_NESTING} |" in HEARTBEAT
     assert f"accepts {MAX_SERVER_LINE // 2**20} MiB" in HEARTBEAT
     assert f"of {protocol.PACK_FROM}\nbytes or more" in HEARTBEAT
     assert f"`max_clients` + {server.SPARE_CONNECTIONS} |" in HEARTBEAT

@@ -1,11 +1,11 @@
-"""protocol.py: every message there and back, every bound, any split, and nothing but `ProtocolError` for garbage."""
+"""protocol.py: every message there and back, every bound, and nothing but `ProtocolError` for garbage."""
 
 from __future__ import annotations
 
 import base64
 import json
 import zlib
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 import pytest
 from hypothesis import given
@@ -18,11 +18,9 @@ from protocol import (
     Entry,
     Error,
     Leave,
-    LineDecoder,
     Message,
     Ping,
     Pong,
-    ProtocolError,
     Register,
     Resync,
     RosterDelta,
@@ -31,9 +29,8 @@ from protocol import (
     decode,
     encode,
     pack,
-    parse_address,
-    printable,
 )
+from rollcall.wire.errors import ProtocolError
 
 WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "fWKqjBFDbwl47oUTGv8fdA")
 MESSAGES: List[Message] = [
@@ -217,12 +214,6 @@ def test_a_server_unpacks_nothing() -> None:
     assert decode(line) == Unknown("packed")
 
 
-@pytest.mark.parametrize("name", ["\u3164", "\u2800\u2800", "\u115f\u1160", "\u200b"])
-def test_a_name_that_shows_nothing_is_none(name: str) -> None:
-    with pytest.raises(ProtocolError, match="no visible character"):
-        protocol.check_name(name)
-
-
 def test_a_welcome_with_an_impossible_heartbeat_is_refused() -> None:
     for interval in (0, 120.0, 500):
         line = json.dumps({**json.loads(encode(WELCOME)), "heartbeat_interval": interval}).encode()
@@ -258,82 +249,11 @@ def test_any_value_in_any_field_gives_a_message_or_a_protocol_error(
         encode(message)
 
 
-def lines_of(chunks: List[bytes], limit: int) -> Tuple[List[bytes], bool]:
-    decoder = LineDecoder(limit)
-    lines: List[bytes] = []
-    try:
-        for chunk in chunks:
-            lines.extend(decoder.feed(chunk))
-    except ProtocolError as error:
-        assert error.code == "line_too_long" and str(limit) in str(error)
-        return lines, True
-    return lines, False
-
-
-@given(st.lists(st.sampled_from([b"\n", b"\r\n", b"ab", b"x" * 7, b"\r"]), max_size=20), st.data())
-def test_any_split_of_a_stream_gives_the_same_lines(parts: List[bytes], data: st.DataObject) -> None:
-    stream = b"".join(parts)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
-    edges = [0, *cuts, len(stream)]
-    chunks = [stream[a:b] for a, b in zip(edges, edges[1:])]
-    whole = lines_of([stream], 12)
-
-    def first_lines(lines: List[bytes], text: bytes) -> bool:
-        return lines == [line[:-1] if line.endswith(b"\r") else line for line in text.split(b"\n")[: len(lines)]]
-
-    assert lines_of(chunks, 12) == whole == lines_of([stream[i : i + 1] for i in range(len(stream))], 12)
-    assert first_lines(whole[0], stream)
-
-
-def test_the_longest_line_passes_and_one_byte_more_does_not() -> None:
-    assert lines_of([b"x" * protocol.MAX_CLIENT_LINE + b"\n"], protocol.MAX_CLIENT_LINE) == (
-        [b"x" * protocol.MAX_CLIENT_LINE],
-        False,
-    )
-    assert lines_of([b"a\n" + b"x" * (protocol.MAX_CLIENT_LINE + 1)], protocol.MAX_CLIENT_LINE) == ([b"a"], True)
-
-
-def test_a_decoder_is_idle_between_lines_only() -> None:
-    decoder = LineDecoder()
-    assert decoder.idle
-    assert list(decoder.feed(b"a\nb")) == [b"a"]
-    assert not decoder.idle
-    assert list(decoder.feed(b"\n")) == [b"b"]
-    assert decoder.idle
-
-
 def test_every_error_code_has_an_action() -> None:
     assert set(protocol.ERROR_CODES.values()) == {protocol.RETRY, protocol.ASK, protocol.STOP}
     assert protocol.ERROR_CODES["replaced"] == protocol.STOP
     assert protocol.ERROR_CODES["server_full"] == protocol.RETRY
     assert protocol.ERROR_CODES["invalid_name"] == protocol.ASK
-
-
-def test_text_for_logs_is_bounded_and_escaped() -> None:
-    assert printable("a\x1b[31m\n\ud800") == "a\\x1b[31m\\n\\ud800"
-    assert printable("x" * 200, 10) == "x" * 10 + "…"
-
-
-@pytest.mark.parametrize(
-    ("text", "host", "port"),
-    [
-        ("localhost", "localhost", 8080),
-        (" 10.0.0.1:9 ", "10.0.0.1", 9),
-        ("[fe80::1]:81", "fe80::1", 81),
-        ("[::1]", "::1", 8080),
-        ("::1", "::1", 8080),
-    ],
-)
-def test_addresses_that_people_type(text: str, host: str, port: int) -> None:
-    address = parse_address(text)
-    assert (address.host, address.port) == (host, port)
-    assert parse_address(str(address)) == address
-
-
-@pytest.mark.parametrize("text", ["", ":80", "h:", "h:0", "h:65536", "h:x", "a b:1", "[]:1", "[x:1", "h:²", "ws://h"])
-def test_addresses_that_are_none(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a"):
-        parse_address(text)
 
 
 def test_a_delta_of_one_step_need_not_say_where_it_begins() -> None:

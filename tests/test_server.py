@@ -12,9 +12,10 @@ from typing import Any, Dict, List
 
 import pytest
 
-from protocol import MAX_CLIENT_LINE, ClientList, Entry, encode
+from protocol import ClientList, Entry, encode
 from rollcall.server.config import ServerConfig
 from rollcall.server.handler import Allowance, Refusal
+from rollcall.wire.lines import MAX_CLIENT_LINE
 from server import SPARE_CONNECTIONS, RollcallServer, listen, reachable_addresses
 from tests.helpers import RawClient, ServerProgram, running_server, wait_until
 

@@ -20,8 +20,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from protocol import DEFAULT_PORT, MAX_NAME, ProtocolError, __version__, check_name, parse_port, printable
+from protocol import __version__
 from rollcall.program.frozen import bundled_file, program_folder, program_name
+from rollcall.wire.address import DEFAULT_PORT, parse_port
+from rollcall.wire.errors import ProtocolError
+from rollcall.wire.text import MAX_NAME, check_name, printable
 
 CONFIG_NAME = "config.toml"
 SECTION = "server"

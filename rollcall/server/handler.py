@@ -22,11 +22,9 @@ from protocol import (
     PROTOCOL_VERSION,
     Error,
     Leave,
-    LineDecoder,
     Message,
     Ping,
     Pong,
-    ProtocolError,
     Register,
     Resync,
     Unknown,
@@ -37,6 +35,8 @@ from protocol import (
 from rollcall.server.publisher import PACKED, VERSION_1, VERSION_2
 from rollcall.server.roster import GONE, LATE_AFTER, RETURNED, Joined, RosterFull
 from rollcall.wire.connection import BACKLOGGED, HEARTBEAT_SIZE, Connection
+from rollcall.wire.errors import ProtocolError
+from rollcall.wire.lines import LineDecoder
 
 if TYPE_CHECKING:
     from server import RollcallServer

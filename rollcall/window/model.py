@@ -15,7 +15,7 @@ import time
 from collections import deque
 from typing import Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from protocol import ASK, LATE, LEFT, LOST, MAX_INTEGER, Address, Entry
+from protocol import ASK, LATE, LEFT, LOST, Entry
 from rollcall.client.events import (
     Connected,
     Connecting,
@@ -30,6 +30,8 @@ from rollcall.client.events import (
     Waiting,
     describe,
 )
+from rollcall.wire.address import Address
+from rollcall.wire.fields import MAX_INTEGER
 
 OFFLINE, CONNECTING, CONNECTED, RECONNECTING, REFUSED = "offline", "connecting", "connected", "reconnecting", "refused"
 

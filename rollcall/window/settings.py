@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
-from protocol import MAX_NAME, forbidden_character, printable
+from rollcall.wire.text import MAX_NAME, forbidden_character, printable
 
 MAX_SERVERS = 8
 MAX_SERVER = 300

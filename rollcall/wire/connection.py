@@ -20,7 +20,7 @@ import time
 from collections import deque
 from typing import Callable, Deque, Optional
 
-from protocol import printable
+from rollcall.wire.text import printable
 
 RECEIVE_SIZE = 208
 """Bytes asked of the kernel at once, until a client has registered. Python allocates them before the wait, one buffer

@@ -1,0 +1,61 @@
+"""Text from strangers: which characters may stand in it, and how to show it safely.
+
+Names, addresses and messages are written by somebody else. `check_name` and `forbidden_character` say what is taken,
+`printable` makes anything safe for a log or a terminal. No state, no threads.
+
+The standards: RFC 8259 section 8.2 (no lone surrogates), Unicode Standard Annex 9 (characters that reorder text).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Optional
+
+from rollcall.wire.errors import ProtocolError
+
+MAX_NAME = 64
+"""Characters (code points) of a name."""
+
+# Characters that reorder the text around them: a name must not rewrite the row that it stands in
+# (Unicode Standard Annex 9, explicit directional formatting characters).
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Letters and symbols that show nothing: fillers of Hangul, the empty pattern of Braille.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_FORBIDDEN_CATEGORIES = frozenset(("Cc", "Cs", "Zl", "Zp"))
+
+
+def forbidden_character(text: str) -> Optional[str]:
+    """The first character that may not stand in text of ours, as ``U+XXXX``, or None."""
+    if text.isprintable():
+        return None
+    for char in text:
+        if unicodedata.category(char) in _FORBIDDEN_CATEGORIES or char in _BIDI_CONTROLS:
+            return f"U+{ord(char):04X}"
+    return None
+
+
+def printable(text: object, limit: int = 120) -> str:
+    """Any text, cut to ``limit`` characters and with what is not printable escaped: safe in a log or a terminal."""
+    whole = str(text)
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in whole[:limit]
+    )
+    return shown + "…" if len(whole) > limit else shown
+
+
+def check_name(name: object) -> str:
+    """The name without the space around it. Raises `ProtocolError` (``invalid_name``) if it cannot be one."""
+    right = f"1 to {MAX_NAME} characters, no control characters"
+    if not isinstance(name, str):
+        raise ProtocolError("invalid_name", f"name: must be text of {right}")
+    trimmed = name.strip()
+    if not trimmed:
+        raise ProtocolError("invalid_name", f"name: is empty; it needs {right}")
+    if len(trimmed) > MAX_NAME:
+        raise ProtocolError("invalid_name", f"name: has {len(trimmed)} characters; it may have {right}")
+    bad = forbidden_character(trimmed)
+    if bad:
+        raise ProtocolError("invalid_name", f"name: contains the character {bad}; it may have {right}")
+    if not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANK for char in trimmed):
+        raise ProtocolError("invalid_name", f"name: has no visible character; it needs {right}")
+    return trimmed
