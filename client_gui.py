@@ -24,9 +24,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
 
-from client import Client, login_name
+from client import Client
 from protocol import __version__
 from rollcall.client.events import Event
+from rollcall.client.login import login_name
 from rollcall.program.crash import CrashReporter, spoken
 from rollcall.program.frozen import program_name
 from rollcall.window.model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row

@@ -362,7 +362,7 @@ def test_a_queue_that_nobody_empties_holds_the_server_back_and_not_the_end() -> 
     with running_server() as (server, port):
         client = Client(Address("127.0.0.1", port), "Full", events)
         client.start()
-        wait_until(lambda: len(server.roster) == 1, "the registration")
+        wait_until(lambda: len(server.room.roster) == 1, "the registration")
         client.stop()  # conftest sees that no thread is left
         assert events.qsize() == 1
-        wait_until(lambda: len(server.roster) == 0, "the goodbye")
+        wait_until(lambda: len(server.room.roster) == 0, "the goodbye")

@@ -19,9 +19,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 import pytest
 
 import client_gui
-from client import login_name
 from protocol import __version__
 from rollcall.client.events import Connecting, Refused
+from rollcall.client.login import login_name
 from rollcall.window.settings import SettingsFile
 from rollcall.window.table_order import COLUMNS, FOR, NAME, as_csv, as_text
 from tests.helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, running_server, screen
@@ -164,7 +164,7 @@ def test_it_connects_shows_the_roster_and_disconnects() -> None:
         assert me.state(me.window.bar.server_field) == "disabled"
         me.window.bar.connect_button.invoke()
         me.until(lambda: me.status == "Not connected.", "disconnected")
-        me.until(lambda: len(server.roster) == 0, "the server to know")
+        me.until(lambda: len(server.room.roster) == 0, "the server to know")
         assert me.state(me.window.bar.server_field) == "normal"
         me.window.bar.connect_button.invoke()
         me.until(me.is_connected, "connected again")

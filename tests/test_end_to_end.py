@@ -272,12 +272,13 @@ def test_busy_ports_are_passed_over_loudly_but_an_explicit_one_is_not(tmp_path: 
 @pytest.mark.parametrize(("same", "code"), [(60.0, 0), (-1.0, -signal.SIGTERM)])
 def test_a_signal_that_comes_twice_at_once_is_one_and_a_later_one_does_not_wait(same: float, code: int) -> None:
     script = f"""
-import signal, server
-server.SAME_SIGNAL = {same}
-signals = server._catch_signals()
+import signal
+from rollcall.program import signals as module
+module.SAME_SIGNAL = {same}
+signals = module.Signals()
 signal.raise_signal(signal.SIGTERM)
 signal.raise_signal(signal.SIGTERM)
-assert signals.get() == signal.SIGTERM and signals.empty()
+assert signals.wait() == signal.SIGTERM and not signals.pending
 """
     with Program("-c", script) as program:
         assert program.wait() == code, program.text

@@ -13,10 +13,11 @@ from typing import Any, Dict, List
 import pytest
 
 from protocol import ClientList, Entry, encode
+from rollcall.server.allowance import Allowance, Refusal
 from rollcall.server.config import ServerConfig
-from rollcall.server.handler import Allowance, Refusal
+from rollcall.server.machine import reachable_addresses
 from rollcall.wire.lines import MAX_CLIENT_LINE
-from server import SPARE_CONNECTIONS, RollcallServer, listen, reachable_addresses
+from server import SPARE_CONNECTIONS, RollcallServer, listen
 from tests.helpers import RawClient, ServerProgram, running_server, wait_until
 
 FAST: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 0.6}
@@ -47,9 +48,9 @@ def test_a_version_2_client_is_told_everything_it_needs() -> None:
             assert welcome["type"] == "welcome"
             assert (welcome["server_name"], welcome["protocol"], welcome["max_clients"]) == ("Room 12", 2, 100)
             assert (welcome["heartbeat_interval"], welcome["connection_timeout"]) == (7, 21)
-            assert welcome["epoch"] == server.epoch and len(welcome["resume_token"]) >= 16
+            assert welcome["epoch"] == server.room.epoch and len(welcome["resume_token"]) >= 16
             roster = client.line()
-            assert (roster["type"], roster["rev"], roster["epoch"]) == ("client_list", 1, server.epoch)
+            assert (roster["type"], roster["rev"], roster["epoch"]) == ("client_list", 1, server.room.epoch)
             (row,) = roster["clients"]
             assert row == {
                 "id": welcome["member_id"],
@@ -152,7 +153,7 @@ def test_before_registering_only_a_valid_register_is_taken(line: bytes, code: st
         client.send(line)
         (error,) = client.rest()
         assert (error["type"], error["code"]) == ("error", code)
-        assert len(server.roster) == 0
+        assert len(server.room.roster) == 0
 
 
 def test_unknown_types_are_silently_ignored_in_version_1() -> None:
@@ -333,7 +334,7 @@ def test_stopping_is_not_held_up_by_a_client_that_does_not_read(caplog: pytest.L
         crowd = [stack.enter_context(RawClient(port)) for _ in range(100)]
         for client in crowd:
             client.register("x" * 64, roster=False)
-        connection = server._current_handlers()[0]
+        connection = server.room.connections()[0]
 
         def ask_again() -> bool:
             stuck.send(b'{"type":"resync"}\n' * 20)
@@ -427,7 +428,7 @@ def test_a_thread_that_cannot_start_is_a_refusal(monkeypatch: pytest.MonkeyPatch
         with RawClient(port) as third:
             third.register("Cleo")
             assert third.line()["type"] == "welcome"
-        wait_until(lambda: len(server.roster) == 1, "Cleo to be gone")
+        wait_until(lambda: len(server.room.roster) == 1, "Cleo to be gone")
 
 
 def test_everything_on_the_wire_can_be_traced() -> None:

@@ -12,80 +12,36 @@ from __future__ import annotations
 
 import logging
 import socketserver
-from typing import TYPE_CHECKING, Optional
+from typing import Any, Optional
 
+import protocol
 from protocol import (
-    LEFT,
-    LOST,
     PING_LINE,
     PONG_LINE,
     PROTOCOL_VERSION,
     Error,
-    Leave,
     Message,
-    Ping,
     Pong,
     Register,
-    Resync,
-    Unknown,
     Welcome,
     decode,
     encode,
 )
-from rollcall.server.publisher import PACKED, VERSION_1, VERSION_2
+from rollcall.server.allowance import Refusal
+from rollcall.server.room import Room
 from rollcall.server.roster import GONE, LATE_AFTER, RETURNED, Joined, RosterFull
+from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import BACKLOGGED, HEARTBEAT_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.lines import LineDecoder
 
-if TYPE_CHECKING:
-    from server import RollcallServer
-
 log = logging.getLogger("rollcall.handler")
-
-RETRY_WHEN_RATE_LIMITED = 10.0
-"""Seconds, sent as ``retry_after``."""
-
-LEAST_BURST = 10
-"""Messages that a client may send at once however low the rate: it must be able to register, beat and leave."""
 
 LAST_WORDS = 1.0
 """Seconds that a refused peer has to read why, before its socket is closed."""
 
 _SEQ_HEAD = b'{"type":"ping","seq":'
 _SEQ_MAX = len(_SEQ_HEAD) + 15 + len(b"}\n")
-
-
-class Refusal(Exception):
-    """The conversation ends with this error, which is no broken message."""
-
-    def __init__(self, error: Error) -> None:
-        super().__init__(error.code)
-        self.error = error
-
-
-class Allowance:
-    """How many messages a client may send: ``rate`` a second, ``burst`` at once (GCRA, ITU-T I.371, annex A).
-
-    Immutable, one for all clients; rate 0 is no limit. Of each client only one number is kept, instead of a bucket and
-    a time: the moment at which it would be back at nothing.
-    """
-
-    __slots__ = ("_cost", "_rate", "_tolerance")
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate = rate
-        self._cost = 1.0 / rate if rate else 0.0
-        self._tolerance = self._cost * burst
-
-    def spend(self, used_until: float, now: float) -> float:
-        """One message at monotonic time ``now`` by a client that was at ``used_until`` (0 at first): where it is then.
-        Raises `Refusal` (``rate_limited``) if the message is one too many."""
-        used_until = (used_until if used_until > now else now) + self._cost
-        if used_until - now > self._tolerance:
-            what = f"more than {self._rate:g} messages a second; an honest client sends one in each heartbeat interval"
-            raise Refusal(Error("rate_limited", what, RETRY_WHEN_RATE_LIMITED))
-        return used_until
 
 
 def _pong_to(data: bytes, version: int, rev: int) -> Optional[bytes]:
@@ -105,17 +61,17 @@ def _pong_to(data: bytes, version: int, rev: int) -> Optional[bytes]:
 class ClientHandler(socketserver.BaseRequestHandler):
     """The conversation with one client, in its own thread: register, then any number of messages, then the end."""
 
-    server: RollcallServer
+    server: Any  # a RollcallServer, which has a room: all that a handler needs of it
     request: Connection
     client_address: str  # no port: see RollcallServer.get_request
 
     def setup(self) -> None:
-        server = self.server
+        self._room: Room = self.server.room
         self._connection = self.request
         self._session = self._connection.session_id
-        self._roster = server.roster
+        self._roster = self._room.roster
         self._version = 0  # until it has registered
-        self._end = LOST
+        self._end = protocol.LOST
 
     def handle(self) -> None:
         """Serve until the client leaves, breaks a rule or is gone."""
@@ -131,23 +87,24 @@ class ClientHandler(socketserver.BaseRequestHandler):
     def finish(self) -> None:
         """Whatever ended the conversation: the roster forgets the session if it has not yet, and all are told."""
         self._leave(self._end)
-        self.server.publisher.release(self._connection)
+        self._room.publisher.release(self._connection)
 
     def _leave(self, reason: str) -> None:
         entry = self._roster.remove(self._session, reason)
         if entry is not None:
             self._note(logging.INFO, "%s: %s (%s)", reason, entry.label, self._connection.label)
-            self.server.publisher.wake()
+            self._room.publisher.wake()
 
     def _note(self, level: int, message: str, *facts: object) -> None:
-        self.server.journal.note(log, level, message, *facts)
+        self._room.journal.note(log, level, message, *facts)
 
     def _converse(self) -> None:
         # At thousands of clients nearly everything that arrives is a heartbeat. It passes through here with as few
         # calls and objects as possible: each is memory that has left the caches since this thread last ran.
         decoder = LineDecoder()
         connection, roster, session = self._connection, self._roster, self._session
-        clock, allowance, fast = self.server.clock, self.server.allowance, self.server.quiet
+        room = self._room
+        clock, allowance, fast = room.clock, room.allowance, room.quiet
         version, between_lines, used_until = 0, fast, 0.0
         while True:
             data = connection.receive()
@@ -158,15 +115,15 @@ class ClientHandler(socketserver.BaseRequestHandler):
                 if roster.renew(session, now) == RETURNED:
                     self._has_returned(now)
                 if connection.send(pong) == BACKLOGGED:
-                    self.server.publisher.finish(connection)
+                    self._room.publisher.finish(connection)
                 continue
             if not data:
                 if version == 1:
-                    self._end = LEFT  # version 1 has no other goodbye
+                    self._end = protocol.LEFT  # version 1 has no other goodbye
                 return
             for line in decoder.feed(data):
-                if self.server.trace is not None:
-                    self.server.trace("<", connection, line)  # first: also what is then one message too many
+                if room.trace is not None:
+                    room.trace("<", connection, line)  # first: also what is then one message too many
                 now = clock()
                 used_until = allowance.spend(used_until, now)
                 if not self._one_line(line, now):
@@ -187,26 +144,26 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _has_returned(self, now: float) -> None:
         """It was late and is not any more: everyone is told, and it may be late again sooner than anything known."""
-        self.server.sweeper.arm(now + LATE_AFTER * self.server.config.heartbeat_interval)
-        self.server.publisher.wake()
+        self._room.sweeper.arm(now + LATE_AFTER * self._room.config.heartbeat_interval)
+        self._room.publisher.wake()
 
     def _answer(self, message: Message) -> bool:
-        if isinstance(message, Ping):
+        if isinstance(message, protocol.Ping):
             self._note(logging.DEBUG, "ping from %s", self._connection.label)
             if self._version == 1:
                 self._send(PONG_LINE)
             else:
                 self._send(encode(Pong(message.seq, self._roster.rev)))
             self._note(logging.DEBUG, "pong to %s", self._connection.label)
-        elif isinstance(message, Leave):
-            self._end = LEFT
+        elif isinstance(message, protocol.Leave):
+            self._end = protocol.LEFT
             return False
-        elif isinstance(message, Resync):
-            self.server.publisher.resync(self._connection)
+        elif isinstance(message, protocol.Resync):
+            self._room.publisher.resync(self._connection)
         elif isinstance(message, Register):
             raise ProtocolError("bad_message", "register: was sent before; one registration a connection")
         elif self._version != 1:
-            kind = repr(message.type) if isinstance(message, Unknown) else "this"
+            kind = repr(message.type) if isinstance(message, protocol.Unknown) else "this"
             raise ProtocolError("bad_message", f"type: {kind} is nothing that a client sends")
         return True
 
@@ -221,14 +178,14 @@ class ClientHandler(socketserver.BaseRequestHandler):
                 message.resume_token,
             )
         except RosterFull:
-            raise Refusal(self.server.full()) from None
+            raise Refusal(self._room.full()) from None
         if joined is None:
             return False  # its registration deadline was first, and the sweeper has told it
         self._version = message.protocol
         self._connection.receive_size = HEARTBEAT_SIZE
-        self.server.sweeper.arm(joined.deadline)
+        self._room.sweeper.arm(joined.deadline)
         if joined.replaced is not None:
-            self.server.replace(joined.replaced)
+            self._room.replace(joined.replaced)
         entry = joined.entry
         self._note(
             logging.INFO,
@@ -244,35 +201,35 @@ class ClientHandler(socketserver.BaseRequestHandler):
             self._send(encode(self._welcome(joined)))
         if message.roster:
             form = VERSION_1 if self._version == 1 else PACKED if message.packed else VERSION_2
-            self.server.publisher.add(self._connection, form)
+            self._room.publisher.add(self._connection, form)
         else:
-            self.server.publisher.wake()
+            self._room.publisher.wake()
         return True
 
     def _welcome(self, joined: Joined) -> Welcome:
-        config = self.server.config
+        config = self._room.config
         return Welcome(
             protocol=PROTOCOL_VERSION,
             server_name=config.name,
             member_id=joined.entry.id,
             session_id=self._session,
-            epoch=self.server.epoch,
-            started=self.server.started,
+            epoch=self._room.epoch,
+            started=self._room.started,
             heartbeat_interval=config.heartbeat_interval,
             connection_timeout=config.connection_timeout,
             max_clients=config.max_clients,
             resume_token=joined.resume_token,
-            uptime=int(self.server.clock() - self.server.started_at),
+            uptime=int(self._room.clock() - self._room.started_at),
         )
 
     def _send(self, line: bytes) -> None:
         if self._connection.send(line) == BACKLOGGED:
-            self.server.publisher.finish(self._connection)
+            self._room.publisher.finish(self._connection)
 
     def _end_with(self, level: int, error: Error) -> None:
         label, peer = self._connection.label, self.client_address
         self._note(level, "%s: %s from %s: %s", error.code, label, peer, error.message)
-        self._leave(LOST)
+        self._leave(protocol.LOST)
         self._connection.send(encode(error), last=True)
         self._connection.finish_sending()
         self._connection.drain(LAST_WORDS)

@@ -20,11 +20,11 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional
 
-from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line, pack
 from rollcall.server.journal import Journal
 from rollcall.server.roster import Roster
+from rollcall.server.roster_lines import NEVER, PACKED, VERSION_1, VERSION_2, RosterLines
 from rollcall.wire.connection import BACKLOGGED, SENT, Connection
 
 log = logging.getLogger("rollcall.publisher")
@@ -46,63 +46,6 @@ let others run: whoever sends gets the interpreter's lock back before they wake.
 SLOW_AFTER = 10.0
 """Seconds without a byte taken after which a connection is dropped (``slow_consumer``)."""
 
-NEVER = -1
-"""The revision that a connection has seen before its first snapshot."""
-
-VERSION_1, VERSION_2, PACKED = "version 1", "version 2", "packed"
-"""How a connection wants its roster: full lists; snapshot and deltas; the same, with long lines packed."""
-
-Line = Tuple[int, bytes]
-
-
-class _RosterLines:
-    """Encodes roster messages, each once, however many connections get it. Used by the publisher's thread only."""
-
-    def __init__(self, roster: Roster, epoch: str) -> None:
-        self._roster = roster
-        self._epoch = epoch
-        # The JSON of each member's entry, as long as it is the same entry.
-        self._fragments: Dict[int, Tuple[Entry, str]] = {}
-        self._lines: Dict[Tuple[str, int], Line] = {}
-
-    def forget(self) -> None:
-        """The push is over: what comes next is about other revisions."""
-        self._lines.clear()
-
-    def line(self, form: str, seen: int) -> Line:
-        """The line that brings a connection from revision ``seen`` to now, and the revision it has then."""
-        key = (form, NEVER if form == VERSION_1 else seen)
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = self._encode(*key)
-        return line
-
-    def _encode(self, form: str, seen: int) -> Line:
-        if form == PACKED:
-            rev, line = self.line(VERSION_2, seen)
-            return rev, pack(line)
-        changes = self._roster.changes_since(seen) if seen != NEVER else None
-        if changes is not None:
-            up = [self._fragment(entry) for entry in changes.up]
-            for gone in changes.down:
-                self._fragments.pop(gone.id, None)
-            return changes.rev, delta_line(self._epoch, seen, changes.rev, up, changes.down)
-        if seen != NEVER:
-            return self.line(form, NEVER)
-        rev, entries = self._roster.snapshot()
-        if form == VERSION_1:
-            return rev, list_line([entry_json_v1(entry) for entry in entries])
-        if len(self._fragments) > 2 * len(entries) + 100:
-            self._fragments.clear()
-        return rev, list_line([self._fragment(entry) for entry in entries], self._epoch, rev)
-
-    def _fragment(self, entry: Entry) -> str:
-        known = self._fragments.get(entry.id)
-        if known is None or known[0] is not entry:
-            known = self._fragments[entry.id] = (entry, entry_json(entry))
-        return known[1]
-
-
 class _Order(NamedTuple):
     """What another thread wants of the publisher's thread."""
 
@@ -120,7 +63,7 @@ class Publisher:
         self._roster = roster
         self._journal = journal
         self._clock = clock
-        self._lines = _RosterLines(roster, epoch)
+        self._lines = RosterLines(roster, epoch)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         # Appending and popping are atomic; the bell is rung after the append and cleared before the pops.
         self._inbox: Deque[_Order] = deque()

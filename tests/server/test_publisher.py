@@ -14,8 +14,9 @@ import pytest
 from protocol import ClientList, RosterDelta, decode
 from rollcall.client.roster_view import RosterView
 from rollcall.server.journal import Journal
-from rollcall.server.publisher import PACKED, PUSH_INTERVAL, SLOW_AFTER, VERSION_1, VERSION_2, Publisher
+from rollcall.server.publisher import PUSH_INTERVAL, SLOW_AFTER, Publisher
 from rollcall.server.roster import Roster
+from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import Connection
 from tests.helpers import PATIENCE, ShiftedClock, wait_until
 

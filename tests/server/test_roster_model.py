@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from protocol import ClientList, RosterDelta, decode
 from rollcall.client.roster_view import RosterView
-from rollcall.server.publisher import NEVER, PACKED, VERSION_2, _RosterLines
 from rollcall.server.roster import GONE, Roster, RosterFull
+from rollcall.server.roster_lines import NEVER, PACKED, VERSION_2, RosterLines
 from tests.helpers import FakeClock
 
 INTERVAL, TIMEOUT = 10.0, 25.0
@@ -39,7 +39,7 @@ class RosterMachine(RuleBasedStateMachine):
         self.roster = Roster(
             max_clients=SEATS, heartbeat_interval=INTERVAL, connection_timeout=TIMEOUT, clock=self.clock
         )
-        self.lines = _RosterLines(self.roster, "epoch")
+        self.lines = RosterLines(self.roster, "epoch")
         self.sessions: List[int] = []
         self.tokens: Dict[int, str] = {}
         self.last_session = 0

@@ -1,0 +1,61 @@
+"""Signals that ask a program to end: noted in a queue, looked at where the program waits anyway.
+
+A handler runs between two instructions of the main thread, whatever locks that thread holds. So it only puts the
+signal's number into a `queue.SimpleQueue`, whose ``put`` is documented to be reentrant (a `threading.Event` is not: its
+lock may be held by the very code that the signal interrupts).
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import signal
+import time
+from types import FrameType
+from typing import Optional
+
+GOODBYES = ("SIGINT", "SIGTERM", "SIGBREAK")
+"""The names of the signals that are caught, where the platform has them."""
+
+SAME_SIGNAL = 0.3
+"""Seconds within which a second signal is the first once more: a terminal's Ctrl-C and a service manager reach every
+process of a program, and an executable of one file is two, of which the outer passes on what it gets."""
+
+STEP = 0.5
+"""Seconds: a wait without end cannot be interrupted on Windows."""
+
+
+class Signals:
+    """Catches the signals from now on. For the main thread, in which Python runs signal handlers.
+
+    A second one, later than `SAME_SIGNAL`, does not wait for an orderly end: it does what the system does by default.
+    """
+
+    def __init__(self) -> None:
+        self._caught: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._begun = math.inf
+        for name in GOODBYES:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._note)
+
+    @property
+    def pending(self) -> bool:
+        """True once a signal has come, until `wait` has returned it."""
+        return not self._caught.empty()
+
+    def wait(self) -> int:
+        """Wait for a signal; its number."""
+        while True:
+            try:
+                return self._caught.get(timeout=STEP)
+            except queue.Empty:
+                pass
+
+    def _note(self, number: int, frame: Optional[FrameType]) -> None:
+        now = time.monotonic()
+        if self._begun == math.inf:
+            self._begun = now
+            self._caught.put(number)
+        elif now - self._begun > SAME_SIGNAL:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)

@@ -1,0 +1,43 @@
+"""How much a client may send, and how a conversation ends that was nobody's broken message. No state, no threads."""
+
+from __future__ import annotations
+
+from protocol import Error
+
+RETRY_WHEN_RATE_LIMITED = 10.0
+"""Seconds, sent as ``retry_after``."""
+
+LEAST_BURST = 10
+"""Messages that a client may send at once however low the rate: it must be able to register, beat and leave."""
+
+
+class Refusal(Exception):
+    """The conversation ends with this error, which is no broken message."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
+class Allowance:
+    """How many messages a client may send: ``rate`` a second, ``burst`` at once (GCRA, ITU-T I.371, annex A).
+
+    Immutable, one for all clients; rate 0 is no limit. Of each client only one number is kept, instead of a bucket and
+    a time: the moment at which it would be back at nothing.
+    """
+
+    __slots__ = ("_cost", "_rate", "_tolerance")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._cost = 1.0 / rate if rate else 0.0
+        self._tolerance = self._cost * burst
+
+    def spend(self, used_until: float, now: float) -> float:
+        """One message at monotonic time ``now`` by a client that was at ``used_until`` (0 at first): where it is then.
+        Raises `Refusal` (``rate_limited``) if the message is one too many."""
+        used_until = (used_until if used_until > now else now) + self._cost
+        if used_until - now > self._tolerance:
+            what = f"more than {self._rate:g} messages a second; an honest client sends one in each heartbeat interval"
+            raise Refusal(Error("rate_limited", what, RETRY_WHEN_RATE_LIMITED))
+        return used_until

@@ -1,0 +1,144 @@
+"""What all handlers share, and who is connected.
+
+A `Room` holds together what one run of the server is made of: the settings, the clock, the roster, and the three
+threads that serve everybody (publisher, sweeper, journal). `RollcallServer` accepts connections and owns a room; each
+handler meets the room and never the server.
+
+The room itself owns one thing: the dict of connections, each from before its lease begins until its handler has ended,
+with the lock that guards it. Whoever wants to end somebody else's conversation does it here (`dismiss`): the words go
+out without waiting, the socket is hung up, and the connection's own handler does the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from typing import Callable, Dict, List, Optional
+
+from protocol import Error, encode
+from rollcall.server.allowance import LEAST_BURST, Allowance
+from rollcall.server.config import ServerConfig
+from rollcall.server.journal import Journal
+from rollcall.server.publisher import Publisher
+from rollcall.server.roster import Roster, Sweep
+from rollcall.server.sweeper import Sweeper
+from rollcall.wire.connection import Connection, Trace
+
+log = logging.getLogger("rollcall.server")
+
+RETRY_WHEN_FULL = 5.0
+"""Seconds, sent as ``retry_after``."""
+
+
+class Room:
+    """One run of the server without its listening socket. Every public method is thread-safe.
+
+    ``trace`` gets every line on the wire; ``quiet`` is True when nobody wants to see single heartbeats, which lets
+    handlers answer them without parsing JSON. ``clock`` is monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        trace: Optional[Trace] = None,
+        quiet: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self.trace = trace
+        self.quiet = quiet and trace is None
+        self.clock = clock
+        self.epoch = secrets.token_urlsafe(3)
+        self.started = int(time.time())
+        self.started_at = clock()
+        self.roster = Roster(
+            max_clients=config.max_clients,
+            heartbeat_interval=config.heartbeat_interval,
+            connection_timeout=config.connection_timeout,
+            registration_timeout=config.registration_timeout,
+            clock=clock,
+        )
+        self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
+        self.journal = Journal()
+        self.publisher = Publisher(self.roster, self.epoch, self.journal, clock)
+        self.sweeper = Sweeper(self.roster, self._on_sweep, self.journal, clock)
+        # Guards _connections; notified when the last one has ended.
+        self._changed = threading.Condition(threading.Lock())
+        self._connections: Dict[int, Connection] = {}
+
+    def start(self) -> None:
+        """Start the threads that serve everybody."""
+        self.journal.start()
+        self.publisher.start()
+        self.sweeper.start()
+
+    # --- who is connected -------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """The number of connections, registered or not."""
+        with self._changed:
+            return len(self._connections)
+
+    def connections(self) -> List[Connection]:
+        """Those that are connected at this moment."""
+        with self._changed:
+            return list(self._connections.values())
+
+    def enter(self, connection: Connection) -> None:
+        """A connection was accepted. Before its lease begins: none may run out of a connection nobody can find."""
+        with self._changed:
+            self._connections[connection.session_id] = connection
+
+    def leave(self, session_id: int) -> None:
+        """The handler of this connection has ended, or was never started."""
+        with self._changed:
+            del self._connections[session_id]
+            if not self._connections:
+                self._changed.notify_all()
+
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Wait for the last connection to end, at most so long. True if it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._connections, seconds)
+
+    def dismiss(self, session_id: int, error: Error) -> str:
+        """Tell a client why, and hang up; its own handler does the rest. Returns its address, if it is still there."""
+        with self._changed:
+            connection = self._connections.get(session_id)
+        if connection is None:
+            return "an address that has gone"
+        connection.send(encode(error), last=True)
+        connection.hang_up()
+        return connection.peer
+
+    def replace(self, session_id: int) -> None:
+        """A member came back on a new connection: end the older one, which the roster has dropped already."""
+        self.journal.note(log, logging.INFO, "replaced: client-%d", session_id)
+        self.dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
+
+    def full(self) -> Error:
+        """What a client beyond ``max_clients`` is told."""
+        message = f"the server is full: it takes {self.config.max_clients} clients"
+        return Error("server_full", message, RETRY_WHEN_FULL)
+
+    # --- the sweeper's thread ---------------------------------------------------------------------------------
+
+    def _on_sweep(self, sweep: Sweep) -> None:
+        if sweep.changed:
+            self.publisher.wake()
+        if sweep.extended:
+            self.journal.note(log, logging.WARNING, "this server slept: all leases extended by %.1f s", sweep.extended)
+        for gone in sweep.expired:
+            if gone.entry is None:
+                seconds = self.config.registration_timeout
+                error = Error("registration_timeout", f"no register message within {seconds:g} s")
+                peer = self.dismiss(gone.session_id, error)
+                self.journal.note(log, logging.INFO, "registration_timeout: client-%d from %s", gone.session_id, peer)
+            else:
+                error = Error("heartbeat_timeout", f"no message for {gone.silent_for:.1f} s")
+                who, seconds = gone.entry.label, gone.silent_for
+                self.dismiss(gone.session_id, error)
+                message = "heartbeat_timeout: %s was silent for %.1f s (client-%d)"
+                self.journal.note(log, logging.INFO, message, who, seconds, gone.session_id)
