@@ -162,7 +162,8 @@ class Client:
             self._keep_connected()
         except Exception as error:
             # A bug of ours. Whoever watches must not go on showing the last that was known.
-            self._tell(events.Disconnected(f"an error in this program: {error!r}", None, self._connected_at is not None))
+            cause = f"an error in this program: {error!r}"
+            self._tell(events.Disconnected(cause, None, self._connected_at is not None))
             raise
         finally:
             with self._changed:

@@ -51,7 +51,7 @@ class Driven:
         self.window = client_gui.ClientWindow(self.root, server, name, settings)
         self.tree = self.window.table.tree
         self.said: List[str] = []
-        self.window.show_message = lambda title, text, **options: self.said.append(text)
+        self.window.show_message = lambda title, message, **options: self.said.append(message)
 
     def until(self, true: Callable[[], Any], what: str) -> None:
         """Let the window live until something is true."""
@@ -323,8 +323,8 @@ def test_headings_sort_the_filter_filters_and_escape_clears_it() -> None:
         me.click_heading(FOR)
         assert me.tree.heading(NAME, "text") == "Name" and me.tree.heading(FOR, "text") == "Connected for ▲"
         me.press("<Control-f>")
-        assert me.root.focus_get() is me.window.filter_field
-        me.window.filter_field.insert("end", "BE")
+        assert me.root.focus_get() is me.window.toolbar.filter_field
+        me.window.toolbar.filter_field.insert("end", "BE")
         me.until(lambda: sorted(me.names()) == ["Abe", "bea"], "filtered")
         me.until(lambda: me.window.count_text.get() == "4 here, 2 shown", "how many")
         with class_of(port, ["Bert", "Tom"]):
@@ -338,13 +338,13 @@ def test_the_theme_is_switched_and_remembered(tmp_path: Path) -> None:
     settings = SettingsFile(tmp_path)
     with driven(settings=settings) as me:
         assert me.window.log.text.cget("background") == PALETTES[LIGHT].surface
-        me.window.menu.invoke("Dark theme")
+        me.window.menus.menu.invoke("Dark theme")
         me.root.update()
         assert me.window.log.text.cget("background") == PALETTES[DARK].surface
         assert me.window.strip.cget("background") == PALETTES[DARK].surface
         assert me.window.bar.pill.cget("background") == PALETTES[DARK].pills["offline"]
     with driven(settings=settings) as me:
-        assert me.window.theme.name == DARK and me.window.dark.get()
+        assert me.window.theme.name == DARK and me.window.menus.dark.get()
 
 
 def test_without_the_theme_package_the_platform_s_own_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +352,7 @@ def test_without_the_theme_package_the_platform_s_own_is_used(monkeypatch: pytes
     with running_server() as (_, port), connected(port) as me:
         me.root.update()
         assert me.window.theme.names == (LIGHT,)
-        assert me.window.menu.entrycget("Dark theme*", "state") == "disabled"
+        assert me.window.menus.menu.entrycget("Dark theme*", "state") == "disabled"
         assert me.window.bar.connect_button.winfo_ismapped()
 
 
@@ -427,12 +427,12 @@ def test_the_log_is_filtered_copied_and_saved(tmp_path: Path) -> None:
 def test_the_roster_and_addresses_are_copied() -> None:
     with running_server() as (_, port), class_of(port, ["Ann", "=1+1"]), connected(port) as me:
         me.until(lambda: len(me.names()) == 3, "everyone")
-        me.window.menu.invoke("Copy address")
+        me.window.menus.menu.invoke("Copy address")
         assert me.root.clipboard_get() == f"127.0.0.1:{port}", "the server's, as no row is selected"
         me.tree.selection_set(me.item("Ann"))
-        me.window.context_menu.invoke("Copy address")
+        me.window.menus.context_menu.invoke("Copy address")
         assert me.root.clipboard_get() == "10.0.0.1:5000"
-        me.window.menu.invoke("Copy roster as CSV")
+        me.window.menus.menu.invoke("Copy roster as CSV")
         rows = list(csv.DictReader(io.StringIO(me.root.clipboard_get())))
         assert {row["name"] for row in rows} == {"Ann", "Me", "'=1+1"}
         me.press("<Control-c>", me.tree)
@@ -448,7 +448,7 @@ def test_the_context_menu_is_for_the_row_under_the_mouse() -> None:
         me.until(lambda: len(me.names()) == 3, "everyone")
         me.root.update()
         shown: List[Any] = []
-        menu: Any = me.window.context_menu
+        menu: Any = me.window.menus.context_menu
         menu.tk_popup = lambda x, y: shown.append((x, y))
         box: Any = me.tree.bbox(me.item("Ben"))
         x, y, _, height = box
@@ -460,7 +460,7 @@ def test_the_context_menu_is_for_the_row_under_the_mouse() -> None:
 
 def test_about_names_the_version() -> None:
     with driven() as me:
-        me.window.menu.invoke("About Rollcall")
+        me.window.menus.menu.invoke("About Rollcall")
         assert __version__ in me.said[0]
 
 
@@ -475,8 +475,9 @@ def test_every_control_can_be_reached_with_the_tab_key() -> None:
             reached[-1].event_generate("<Tab>")
             me.root.update()
         window = me.window
-        wanted = [window.bar.server_field, window.bar.name_field, window.bar.connect_button, window.filter_field]
-        wanted += [window.menu_button, window.table.tree, window.log.kind, window.log.copy_button]
+        bar, toolbar = window.bar, window.toolbar
+        wanted = [bar.server_field, bar.name_field, bar.connect_button, toolbar.filter_field]
+        wanted += [toolbar.menu_button, window.table.tree, window.log.kind, window.log.copy_button]
         assert [widget for widget in reached if widget in wanted] == wanted, "in the order that they are seen"
 
 
@@ -572,7 +573,7 @@ def test_what_is_copied_is_whole() -> None:
         me.window.copy_roster(as_csv)
         copied = me.root.clipboard_get()
         assert all(name in copied for name in names)
-        if me.window._is_x11:
+        if me.root.tk.call("tk", "windowingsystem") == "x11":
             assert "\ufffd" in me.names(), "such a font aborts some builds of Tk"
 
 
@@ -591,7 +592,7 @@ inside = all(
     and widget.winfo_rootx() + widget.winfo_width() <= root.winfo_rootx() + root.winfo_width()
     for bar in [window.bar]
     for widget in (bar.pill, bar.status, bar.connect_button, bar.server_field, bar.name_field, bar.retry_button,
-        window.filter_field, window.menu_button, window.table.tree, window.strip, window.log.text,
+        window.toolbar.filter_field, window.toolbar.menu_button, window.table.tree, window.strip, window.log.text,
         window.log.save_button)
 )
 columns = sum(window.table.tree.column(key, "width") for key in window.table.tree["columns"])

@@ -6,6 +6,7 @@ to the window and its thread.
 
 from __future__ import annotations
 
+import time
 import tkinter as tk
 from pathlib import Path
 from tkinter import ttk
@@ -27,7 +28,7 @@ class ActivityLog(ttk.Frame):
         lines: Deque[LogLine],
         show: Callable[[str], str],
         save: Callable[[], object],
-        copy: Callable[[], object],
+        copy: Callable[[str], object],
     ) -> None:
         super().__init__(parent)
         self._theme = theme
@@ -44,7 +45,7 @@ class ActivityLog(ttk.Frame):
         self.kind.set("Everything")
         self.kind.bind("<<ComboboxSelected>>", lambda event: self.show_all())
         self.kind.grid(row=0, column=1, sticky="e", padx=theme.px(6))
-        self.copy_button = ttk.Button(head, text="Copy", command=copy)
+        self.copy_button = ttk.Button(head, text="Copy", command=lambda: copy(self.as_text()))
         self.copy_button.grid(row=0, column=2, padx=(0, theme.px(6)))
         self.save_button = ttk.Button(head, text="Save…", command=save)
         self.save_button.grid(row=0, column=3)
@@ -78,9 +79,17 @@ class ActivityLog(ttk.Frame):
         """Those lines as text, for a file or the clipboard."""
         return "".join(f"{line}\n" for line in self.listed())
 
-    def save_to(self, file: Path) -> None:
-        """Write them to a file, as UTF-8. Raises OSError."""
-        file.write_text(self.as_text(), encoding="utf-8")
+    def save(self, ask_file: Callable[..., str]) -> str:
+        """Ask for a file and write them to it, as UTF-8. Returns a sentence that says what came of it."""
+        name = time.strftime("rollcall %Y-%m-%d %H-%M.txt")
+        file = ask_file(title="Save the activity log", initialfile=name, defaultextension=".txt")
+        if not file:
+            return ""
+        try:
+            Path(file).write_text(self.as_text(), encoding="utf-8")
+        except OSError as error:
+            return f"The log was not saved: {file}: {error.strerror or error}. Choose another place."
+        return f"Saved the log to {file}."
 
     def show_new(self, logged: int) -> None:
         """Show what was logged since the last call; ``logged`` counts all lines ever."""

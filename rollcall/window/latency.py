@@ -6,6 +6,7 @@ A connection that dies shows here first: bars grow, then a gap opens. Belongs to
 from __future__ import annotations
 
 import tkinter as tk
+from tkinter import ttk
 from typing import Any, Iterable, List
 
 from rollcall.window.model import BEATS, Beat
@@ -53,3 +54,16 @@ class LatencyStrip(tk.Canvas):
                 self.create_rectangle(*where, fill=palette.gap, width=0, tags="gap")
                 cross = self._theme.px(4)
                 self.create_text(right - step / 2, height - cross, text="×", fill=palette.bad, anchor="s", tags="cross")
+
+
+class LatencyBar(ttk.Frame):
+    """The strip with its title and, at its end, the text of ``round_trip``."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, round_trip: tk.StringVar) -> None:
+        super().__init__(parent)
+        self.columnconfigure(1, weight=1)
+        ttk.Label(self, text="Round trip", style="Strong.TLabel").grid(row=0, column=0, padx=(0, theme.px(10)))
+        self.strip = LatencyStrip(self, theme)
+        self.strip.grid(row=0, column=1, sticky="ew")
+        trip = ttk.Label(self, textvariable=round_trip, style="Muted.TLabel", width=26, anchor="e")
+        trip.grid(row=0, column=2)

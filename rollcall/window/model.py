@@ -16,20 +16,8 @@ from collections import deque
 from typing import Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from protocol import ASK, LATE, LEFT, LOST, Entry
-from rollcall.client.events import (
-    Connected,
-    Connecting,
-    Disconnected,
-    Event,
-    PingSent,
-    Refused,
-    RosterReplaced,
-    RosterUpdated,
-    RoundTrip,
-    Stopped,
-    Waiting,
-    describe,
-)
+from rollcall.client import events
+from rollcall.client.events import Event
 from rollcall.wire.address import Address
 from rollcall.wire.fields import MAX_INTEGER
 
@@ -183,42 +171,42 @@ class ClientModel:
 
     def apply(self, event: Event, now: float, wall: float) -> None:
         """Take one event of the client."""
-        if isinstance(event, RosterReplaced):
+        if isinstance(event, events.RosterReplaced):
             self._replace(event.entries, now, wall)
-        elif isinstance(event, RosterUpdated):
+        elif isinstance(event, events.RosterUpdated):
             self._update(event, now, wall)
-        elif isinstance(event, PingSent):
+        elif isinstance(event, events.PingSent):
             self.beats.append(Beat(event.seq))
             self.beaten += 1
-        elif isinstance(event, RoundTrip):
+        elif isinstance(event, events.RoundTrip):
             self._answered(event)
         else:
-            self._note(wall, CONNECTION, describe(event))
+            self._note(wall, CONNECTION, events.describe(event))
             self._connection_event(event, now, wall)
 
     def _connection_event(self, event: Event, now: float, wall: float) -> None:
-        if isinstance(event, Connecting):
+        if isinstance(event, events.Connecting):
             self._address = event.address
             self._attempt = event.attempt
             if not self.is_running:
                 self._set_phase(CONNECTING)
-        elif isinstance(event, Connected):
+        elif isinstance(event, events.Connected):
             self._connected(event, now, wall)
-        elif isinstance(event, Disconnected):
+        elif isinstance(event, events.Disconnected):
             self._cause = event.cause
             self._failure = "Lost the connection" if event.was_connected else "No connection"
             self._set_phase(RECONNECTING)
-        elif isinstance(event, Waiting):
+        elif isinstance(event, events.Waiting):
             self._retry_at = now + event.seconds
             self._attempt = event.attempt
-        elif isinstance(event, Refused):
+        elif isinstance(event, events.Refused):
             self._cause = event.message
             self._advice = ADVICE.get(event.code, "" if event.action == ASK else "Ask whoever runs the server.")
             self._set_phase(REFUSED)
-        elif isinstance(event, Stopped):
+        elif isinstance(event, events.Stopped):
             self.end()
 
-    def _connected(self, event: Connected, now: float, wall: float) -> None:
+    def _connected(self, event: events.Connected, now: float, wall: float) -> None:
         welcome = event.welcome
         epoch = welcome.epoch if welcome else None
         if epoch != self._epoch:
@@ -233,7 +221,7 @@ class ClientModel:
             self._started = wall - welcome.uptime  # not every laptop knows what time it is
         self._set_phase(CONNECTED)
 
-    def _answered(self, event: RoundTrip) -> None:
+    def _answered(self, event: events.RoundTrip) -> None:
         self.beaten += 1
         for beat in reversed(self.beats):
             if beat.seq == event.seq:
@@ -249,7 +237,7 @@ class ClientModel:
                 self._appear(member, entry, wall)
         self._note(wall, PEOPLE, f"{len(entries)} here")
 
-    def _update(self, event: RosterUpdated, now: float, wall: float) -> None:
+    def _update(self, event: events.RosterUpdated, now: float, wall: float) -> None:
         for entry in event.up:
             member = self._base + entry.id
             known = self._entries.get(member)
@@ -353,6 +341,13 @@ class ClientModel:
     def title(self) -> str:
         """For the window's title, readable from the task bar."""
         return f"{self.count} here – Rollcall" if self.phase == CONNECTED else f"{self.phase} – Rollcall"
+
+    def count_text(self, shown: Optional[int]) -> str:
+        """How many are here; with a filter also how many of them are ``shown`` (None without one)."""
+        if self.phase != CONNECTED and not self.count:
+            return "Nobody yet"
+        count = f"{self.count} {'here' if self.phase == CONNECTED else 'last seen here'}"
+        return count if shown is None else f"{count}, {shown} shown"
 
     def round_trip_text(self) -> str:
         """The last round trip and the worst of those that are kept."""

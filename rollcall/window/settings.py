@@ -1,6 +1,6 @@
 """What the desktop client remembers from one start to the next: servers, name, theme, size of the window.
 
-One small JSON file, ``settings.json``, in the platform's place for such files (`default_folder`). `SettingsFile.load`
+One small JSON file, ``settings.json``, in the platform's place for such files (`settings_folder`). `SettingsFile.load`
 reads it, `SettingsFile.save` writes it; what is in between is a frozen `Settings`, so that nobody changes it by
 accident. Losing it costs a person some typing, so nothing here is ever fatal: both calls return a sentence for the
 person instead of raising.
@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from rollcall.program.folders import settings_folder
 from rollcall.wire.text import MAX_NAME, forbidden_character, printable
 
 MAX_SERVERS = 8
@@ -70,7 +70,7 @@ class SettingsFile:
     """The file ``settings.json`` in ``folder``, by default the platform's place. Does nothing until asked to."""
 
     def __init__(self, folder: Optional[Path] = None) -> None:
-        self.folder = default_folder() if folder is None else folder
+        self.folder = settings_folder() if folder is None else folder
         self.path = self.folder / "settings.json"
 
     def load(self) -> Tuple[Settings, str]:
@@ -111,27 +111,6 @@ class SettingsFile:
         except OSError as error:
             return f"{sentence}; the file could not be put aside: {_reason(error)}."
         return f"{sentence}; the old file is now {printable(aside, 1000)}."
-
-
-def default_folder() -> Path:
-    """Where this platform keeps a program's settings: what ``platformdirs`` says, or the same without it."""
-    try:
-        from platformdirs import user_config_dir
-    except ImportError:
-        return fallback_folder()
-    return Path(user_config_dir("Rollcall", appauthor=False))
-
-
-def fallback_folder() -> Path:
-    """`default_folder` with the standard library only (on Linux: XDG Base Directory Specification)."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "").strip() or os.path.expanduser("~\\AppData\\Local")
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Application Support")
-    else:
-        base = os.environ.get("XDG_CONFIG_HOME", "")
-        base = base if base.strip() else os.path.expanduser("~/.config")
-    return Path(base) / "Rollcall"
 
 
 def _parse(data: bytes) -> Settings:

@@ -107,6 +107,11 @@ class RosterTable(ttk.Frame):
         """The rows that the filter lets through, in their order."""
         return [self.order.rows[int(item)] for item in self._shown]
 
+    @property
+    def shown_count(self) -> Optional[int]:
+        """How many rows the filter lets through; None without a filter."""
+        return len(self._shown) if self.order.filter.strip() else None
+
     def selected(self) -> List[Row]:
         """The selected rows, in the order of the table."""
         chosen = set(self.tree.selection())

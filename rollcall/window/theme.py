@@ -9,6 +9,7 @@ Belongs to the window and its thread.
 
 from __future__ import annotations
 
+import re
 import sys
 import tkinter as tk
 from dataclasses import dataclass
@@ -16,12 +17,22 @@ from tkinter import font as tk_font
 from tkinter import ttk
 from typing import Any, Dict, Tuple
 
+from rollcall.program.frozen import bundled_file, program_folder
+
 try:
     import sv_ttk  # type: ignore[import-not-found,import-untyped,unused-ignore]
 except ImportError:
     sv_ttk = None  # type: ignore[assignment,unused-ignore]
 
 LIGHT, DARK = "light", "dark"
+
+UNSAFE_ON_X11 = re.compile(
+    "[\U00010000-\U0010ffff\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1\u26aa\u26ab"
+    "\u26bd\u26be\u26c4\u26c5\u26ce\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705\u270a\u270b\u2728\u274c\u274e\u2753-\u2755\u2757"
+    "\u2795-\u2797\u27b0\u27bf\u2b1b\u2b1c\u2b50\u2b55]"
+)
+"""What Tk 8.6 cannot draw on X11: what is beyond the Basic Multilingual Plane is a box at best, and with a font of
+coloured emoji (Unicode's Emoji_Presentation) some builds abort."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,7 @@ class Theme:
 
     def __init__(self, root: tk.Tk) -> None:
         self._root = root
+        self._is_x11 = root.tk.call("tk", "windowingsystem") == "x11"
         # Never smaller: macOS and some X servers say that an inch has 72 dots, whatever the screen.
         self.scale: float = max(1.0, root.winfo_fpixels("1i") / 96)
         """Pixels for what is one pixel on a screen of 96 dots in an inch."""
@@ -88,6 +100,18 @@ class Theme:
         self.palette = PALETTES[LIGHT]
         self.row_height = 0
         """Pixels of a row of the table, once a look is in use."""
+
+    def size_window(self, remembered: Tuple[int, int], usual: Tuple[int, int], least: Tuple[int, int]) -> None:
+        """Give the window the ``remembered`` size in real pixels, or where that is 0 the ``usual`` one, no larger than
+        the screen; nobody makes it smaller than ``least``. The latter two are for a screen of 96 dots to the inch."""
+        self._root.minsize(self.px(least[0]), self.px(least[1]))
+        width = min(remembered[0] or self.px(usual[0]), self._root.winfo_screenwidth())
+        height = min(remembered[1] or self.px(usual[1]), self._root.winfo_screenheight())
+        self._root.geometry(f"{width}x{height}")
+
+    def drawable(self, text: str) -> str:
+        """The text without what Tk cannot draw on this platform."""
+        return UNSAFE_ON_X11.sub("\ufffd", text) if self._is_x11 else text
 
     def px(self, pixels: float) -> int:
         """Pixels of this screen for pixels of a usual one."""
@@ -143,3 +167,12 @@ def set_option(widget: Any, option: str, value: str) -> None:
     """Configure a widget only if that changes it."""
     if str(widget.cget(option)) != value:
         widget.configure(**{option: value})
+
+
+def set_icon(root: tk.Tk) -> None:
+    """The window's icon, from the folder ``icons`` beside the program or inside the frozen one."""
+    file = bundled_file("icons/rollcall.png") or program_folder() / "icons" / "rollcall.png"
+    try:
+        root.iconphoto(True, tk.PhotoImage(master=root, file=str(file)))
+    except tk.TclError:
+        pass  # a window without an icon is a window all the same

@@ -226,7 +226,7 @@ def test_the_client_without_a_console_answers_in_a_dialog(
     monkeypatch: pytest.MonkeyPatch, arguments: List[str], code: int, shown: str
 ) -> None:
     texts: List[str] = []
-    monkeypatch.setattr("client_gui.messagebox.showinfo", lambda title, text, **more: texts.append(text))
+    monkeypatch.setattr("rollcall.window.dialogs.messagebox.showinfo", lambda title, text, **more: texts.append(text))
     monkeypatch.setattr(sys, "stderr", None)
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(SystemExit) as ended:
@@ -246,9 +246,9 @@ def test_an_error_while_the_window_is_made_is_a_dialog_and_exit_code_1(
         roots.append(root)
         raise RuntimeError("no window today")
 
-    monkeypatch.setattr("client_gui.messagebox.showerror", lambda title, text, **more: texts.append(text))
+    monkeypatch.setattr("rollcall.window.dialogs.messagebox.showerror", lambda title, text, **more: texts.append(text))
     monkeypatch.setattr(client_gui, "ClientWindow", broken)
-    monkeypatch.setattr(client_gui, "default_folder", lambda: tmp_path)
+    monkeypatch.setattr(client_gui, "settings_folder", lambda: tmp_path)
     try:
         assert client_gui.main([]) == 1
     finally:

@@ -14,7 +14,8 @@ from typing import Any, List
 
 import pytest
 
-from rollcall.window.settings import MAX_FILE, MAX_SERVERS, Settings, SettingsFile, default_folder, fallback_folder
+from rollcall.program.folders import fallback_folder, settings_folder
+from rollcall.window.settings import MAX_FILE, MAX_SERVERS, Settings, SettingsFile
 
 FULL = Settings(("192.168.1.20:8080", "klasse-7b.local:8080", "[::1]:9"), "Zoë 李", "dark", 900, 640, True)
 
@@ -247,7 +248,7 @@ def test_the_fallback_is_where_platformdirs_says(tmp_path: Path, monkeypatch: py
         else:
             monkeypatch.setenv("XDG_CONFIG_HOME", value)
         expected = Path(platformdirs.user_config_dir("Rollcall", appauthor=False))
-        assert fallback_folder() == expected == default_folder() == SettingsFile().folder
+        assert fallback_folder() == expected == settings_folder() == SettingsFile().folder
 
 
 def test_without_platformdirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,21 +257,3 @@ def test_without_platformdirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert SettingsFile().folder == fallback_folder()
     if sys.platform.startswith("linux"):
         assert SettingsFile().path == tmp_path / "Rollcall" / "settings.json"
-
-
-@pytest.mark.parametrize(
-    ("platform", "variable", "expected"),
-    [
-        ("win32", "LOCALAPPDATA", "{base}/Rollcall"),
-        ("darwin", "HOME", "{base}/Library/Application Support/Rollcall"),
-        ("linux", "XDG_CONFIG_HOME", "{base}/Rollcall"),
-        ("freebsd14", "XDG_CONFIG_HOME", "{base}/Rollcall"),
-    ],
-)
-@pytest.mark.skipif(os.name != "posix", reason="HOME decides about ~ on POSIX only")
-def test_the_place_on_each_platform(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, variable: str, expected: str
-) -> None:
-    monkeypatch.setenv(variable, str(tmp_path))
-    monkeypatch.setattr(sys, "platform", platform)
-    assert fallback_folder() == Path(expected.format(base=tmp_path))

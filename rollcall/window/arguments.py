@@ -1,0 +1,32 @@
+"""The command line of the window."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Optional, Sequence
+
+from protocol import __version__
+from rollcall.program.frozen import program_name
+from rollcall.wire.address import parse_address
+from rollcall.wire.text import check_name
+
+
+def read_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    """``server``, ``name`` and ``connect``, checked. argparse exits with 2 on bad usage."""
+    prog = program_name("client_gui.py")
+    parser = argparse.ArgumentParser(prog=prog, description="Rollcall's window: see who is here.")
+    parser.add_argument("--server", metavar="HOST[:PORT]", default="", help="the server, such as 192.168.1.20:8080")
+    parser.add_argument("--name", metavar="N", default="", help="the name in the roster (default: the login name)")
+    parser.add_argument("--connect", action="store_true", help="connect at once")
+    parser.add_argument("--version", action="version", version=f"Rollcall {__version__}")
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.server:
+            parse_address(arguments.server)
+        if arguments.name:
+            arguments.name = check_name(arguments.name)
+    except ValueError as error:
+        parser.error(str(error))
+    if arguments.connect and not arguments.server:
+        parser.error("--connect needs --server HOST[:PORT]")
+    return arguments

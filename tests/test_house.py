@@ -1,0 +1,117 @@
+"""The house: who may import whom. The rules are those of docs/ARCHITECTURE.md."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Dict, Iterator, List, Set, Tuple
+
+import pytest
+
+from tests.helpers import ROOT
+
+FLOOR = "floor"  # what protocol.py stands on: it imports nothing of ours but itself
+FLOOR_MODULES = {f"rollcall.wire.{name}" for name in ("errors", "text", "lines", "fields", "address")}
+FRONT_DOORS = ("server", "client", "client_gui")
+MAY_IMPORT: Dict[str, Set[str]] = {
+    FLOOR: {FLOOR},
+    "protocol": {FLOOR},
+    "program": {"program"},
+    "wire": {"wire", "protocol", FLOOR},
+    "server room": {"server room", "wire", "program", "protocol", FLOOR},
+    "client room": {"client room", "wire", "program", "protocol", FLOOR},
+    "window": {"window", "client room", "wire", "program", "protocol", FLOOR},
+    "server": {"server room", "wire", "program", "protocol", FLOOR},
+    "client": {"client room", "wire", "program", "protocol", FLOOR},
+    "client_gui": {"client", "window", "client room", "wire", "program", "protocol", FLOOR},
+}
+OPTIONAL = {"sv_ttk", "platformdirs", "tomli", "cryptography"}
+"""Packages that a feature needs: imported where it is switched on, or inside a ``try``."""
+
+MODULES: List[Path] = sorted(
+    [*(ROOT / f"{name}.py" for name in (*FRONT_DOORS, "protocol")), *ROOT.glob("rollcall/**/*.py")]
+)
+
+
+def name_of(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def place_of(module: str) -> str:
+    """The room or front door that a module of ours belongs to; empty for anything else."""
+    if module in FLOOR_MODULES:
+        return FLOOR
+    parts = module.split(".")
+    if parts[0] == "rollcall":
+        room = parts[1] if len(parts) > 1 else "program"
+        return f"{room} room" if room in FRONT_DOORS else room
+    return module if module in MAY_IMPORT else ""
+
+
+def imports_of(file: Path) -> Iterator[Tuple[str, bool]]:
+    """Each module that the file imports, and whether that happens as soon as the file is imported itself."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    late = {
+        id(inside)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.Try))
+        or (isinstance(node, ast.If) and "TYPE_CH" in ast.dump(node.test))
+        for inside in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) not in late) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{file.name}: relative import"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                is_module = (ROOT / (inner.replace(".", "/") + ".py")).is_file()
+                yield (inner if is_module else node.module), id(node) not in late
+
+
+@pytest.mark.parametrize("file", MODULES, ids=name_of)
+def test_imports_go_downward(file: Path) -> None:
+    place = place_of(name_of(file))
+    assert place, "a module that is in no room"
+    for module, at_once in imports_of(file):
+        target = place_of(module)
+        assert not target or target in MAY_IMPORT[place], f"{place} must not import {module}"
+        top = module.split(".")[0]
+        if top == "tkinter":
+            assert place in ("client_gui", "window"), f"{place} must not import tkinter"
+        assert top not in OPTIONAL or not at_once, f"{module} is optional: import it where it is used"
+
+
+def test_the_model_and_what_it_stands_on_know_no_tk() -> None:
+    for name in ("model", "table_order", "settings"):
+        assert not any(
+            module.split(".")[0] == "tkinter" for module, _ in imports_of(ROOT / f"rollcall/window/{name}.py")
+        )
+
+
+def test_no_two_modules_import_each_other() -> None:
+    edges = {name_of(file): {module for module, _ in imports_of(file)} for file in MODULES}
+    done: Set[str] = set()
+
+    def visit(module: str, way: Tuple[str, ...]) -> None:
+        assert module not in way, " -> ".join((*way, module))
+        if module in edges and module not in done:
+            for target in sorted(edges[module]):
+                visit(target, (*way, module))
+            done.add(module)
+
+    for module in edges:
+        visit(module, ())
+
+
+def test_no_module_shadows_the_standard_library() -> None:
+    names = {name_of(file) for file in MODULES if "." not in name_of(file)} | {"rollcall"}
+    assert not names & set(getattr(sys, "stdlib_module_names", ()))
+
+
+def test_the_rules_see_what_is_there() -> None:
+    found = {place_of(name_of(file)) for file in MODULES}
+    assert found == set(MAY_IMPORT), "each room has modules, and there is no other"
+    assert ("rollcall.server.room", True) in set(imports_of(ROOT / "server.py"))
