@@ -17,6 +17,7 @@ import math
 import os
 import queue
 import random
+import secrets
 import sys
 import threading
 import time
@@ -53,9 +54,14 @@ from rollcall.wire.text import check_name
 GOODBYE = 0.4
 """Seconds that `Client.stop` gives the server to answer a goodbye."""
 
-ORIGINAL_INTERVAL = 60.0
+ORIGINAL_INTERVAL = 5.0
 ORIGINAL_TIMEOUT = 120.0
-"""The heartbeat of the original system, whose server sends no `welcome`."""
+"""Seconds. The server of the original system sends no `welcome` and tells nobody what its lease is: it may be anything
+that somebody has put into its settings, so we beat often enough for any."""
+
+JUST_NOW = 10.0
+"""Seconds after our own call in which "replaced" may be about an older call of ours: a server that did not run for a
+while reads them all at once, and those of version 0.1.0 believe the last that they read."""
 
 
 class _Ended(Exception):
@@ -111,6 +117,10 @@ class Client:
         self._version = 0
 
         # The reader's thread only:
+        self._instance = secrets.token_hex(16)
+        self._attempts = 0
+        self._called_at = 0.0
+        self._may_doubt = True
         self._backoff = Backoff(uniform)
         self._view = RosterView()
         self._resume_token: Optional[str] = None
@@ -182,14 +192,17 @@ class Client:
             connected_at, self._connected_at = self._connected_at, None
             code = ending.error.code if ending.error else None
             self._tell(events.Disconnected(ending.cause, code, connected_at is not None))
+            if connected_at is not None and self._clock() - connected_at >= GOOD_CONNECTION:
+                self._backoff.reset()
+                self._may_doubt = True
             action = ERROR_CODES.get(code, RETRY) if code else RETRY
+            if code == "replaced" and self._may_doubt and self._clock() - self._called_at <= JUST_NOW:
+                self._may_doubt, action = False, RETRY
             if ending.error is not None and action != RETRY:
                 self._tell(events.Refused(ending.error.code, ending.error.message, action))
                 break
             if not self._reconnect:
                 break
-            if connected_at is not None and self._clock() - connected_at >= GOOD_CONNECTION:
-                self._backoff.reset()
             if connected_at is not None:
                 attempt = 0
             self._wait(ending, attempt)
@@ -229,6 +242,8 @@ class Client:
                 connection.close()
 
     def _converse(self, connection: Connection, own: Tuple[Any, ...]) -> None:
+        self._attempts += 1
+        self._called_at = self._clock()
         register = protocol.Register(
             client_ip=str(own[0]),
             client_port=int(own[1]),
@@ -237,6 +252,8 @@ class Client:
             resume_token=self._resume_token,
             packed=True,
             app=f"rollcall {protocol.__version__}",
+            instance=self._instance,
+            attempt=self._attempts,
         )
         with self._changed:
             if self._stopping:

@@ -52,6 +52,7 @@ ERROR_CODES: Mapping[str, str] = {
     "heartbeat_timeout": RETRY,
     "slow_consumer": RETRY,
     "rate_limited": RETRY,
+    "registration_timeout": RETRY,  # only servers of version 0.1.0 say it
     # Only a person can put this right.
     "code_required": ASK,
     "bad_code": ASK,
@@ -62,7 +63,6 @@ ERROR_CODES: Mapping[str, str] = {
     "replaced": STOP,
     "bad_message": STOP,
     "line_too_long": STOP,
-    "registration_timeout": STOP,
 }
 """Every error code of version 2 and what the client does: `RETRY`, `ASK` the person, or `STOP`."""
 
@@ -77,7 +77,10 @@ STATES = (HERE, LATE)
 
 @dataclass(frozen=True)
 class Register:
-    """The first message of a client. ``client_ip`` and ``client_port`` are where it says it can be reached."""
+    """The first message of a client. ``client_ip`` and ``client_port`` are where it says it can be reached.
+
+    ``instance`` is random, the same for one run of a client, and as secret as the token; ``attempt`` counts its calls.
+    """
 
     client_ip: str
     client_port: int
@@ -88,6 +91,8 @@ class Register:
     roster: bool = True
     packed: bool = False
     app: str = ""
+    instance: str = ""
+    attempt: int = 0
 
 
 @dataclass(frozen=True)
@@ -309,6 +314,8 @@ def _register_fields(message: Register) -> Dict[str, Any]:
         fields["packed"] = True
     if message.app:
         fields["app"] = message.app
+    if message.instance:
+        fields.update(instance=message.instance, attempt=message.attempt)
     return fields
 
 
@@ -367,6 +374,8 @@ def _read_register(fields: Mapping[str, Any]) -> Register:
         roster=read.flag(fields, "roster", True),
         packed=read.flag(fields, "packed", False),
         app=read.text(fields, "app", MAX_TEXT, ""),
+        instance=read.text(fields, "instance", MAX_TEXT, ""),
+        attempt=read.optional_integer(fields, "attempt") or 0,
     )
 
 

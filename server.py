@@ -35,6 +35,7 @@ from protocol import LOST, Error, encode
 from rollcall.program.frozen import program_name
 from rollcall.program.signals import Signals
 from rollcall.server.config import ConfigError, ServerConfig, load
+from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS, ClientHandler
 from rollcall.server.machine import (
     plain_ip,
@@ -49,8 +50,8 @@ from rollcall.wire.connection import Connection, Trace, trace_line
 log = logging.getLogger("rollcall.server")
 
 SPARE_CONNECTIONS = 32
-"""Connections beyond ``max_clients`` that get a thread all the same: members that return while their older
-connection still holds the seat, and clients that are told ``server_full`` in the version they speak."""
+"""Connections beyond the members and the pool of the unregistered that get a thread all the same: those that end
+already, such as the older connection of a member that came back. Also how many are being refused at a time."""
 
 STUCK_AFTER = 2.0
 """Seconds that handlers have to end once they were hung up. They wait for nobody, unless it is the trace's terminal."""
@@ -161,12 +162,13 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             if error.errno in _OUT_OF_DESCRIPTORS:
                 self._complain("out of descriptors (%s): refusing clients", error.strerror)
                 self._refuse_with_reserve()
+                self.room.make_way()  # the next one need not be refused
             raise  # socketserver goes on with the next connection
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start the handler thread of an accepted connection, or refuse it if there are too many."""
-        count = len(self.room)
-        if count >= self.room.config.max_clients + SPARE_CONNECTIONS:
+        count, config = len(self.room), self.room.config
+        if count >= 2 * config.max_clients + PLACES_MORE + SPARE_CONNECTIONS:
             self._complain("server_full: %d connections; refusing more", count)
             self._refuse(request)
             return
@@ -176,7 +178,6 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         connection = Connection(request, label, session_id, self.room.trace, self.room.clock, peer=client_address)
         self.room.enter(connection)
         try:
-            self.room.sweeper.arm(self.room.roster.open(session_id))
             # Not a threading.Thread: its objects take 2.5 KiB for each client, and its start() waits for the thread.
             # What it would be good for is here already: process_request_thread says when it is done.
             _thread.start_new_thread(self.process_request_thread, (connection, client_address))
@@ -192,12 +193,15 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         while self._refused and self._refused[0][0] <= now:
             self._refused.popleft()[1].close()
 
+    def _full(self) -> Error:
+        return self.room.full("the server is full: more connections than it can hold")
+
     def _refuse(self, request: socket.socket) -> None:
         """Say ``server_full`` without a thread. The socket stays open for `LAST_WORDS`: closing it at once, with the
         client's register unread, would be a reset, and some systems then throw the words away."""
         try:
             request.setblocking(False)
-            request.send(encode(self.room.full()))
+            request.send(encode(self._full()))
             request.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it is gone already
@@ -214,7 +218,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         try:
             request, _ = self.socket.accept()
             request.setblocking(False)
-            request.send(encode(self.room.full()))
+            request.send(encode(self._full()))
             request.close()
         except OSError:
             threading.Event().wait(0.05)  # nothing to be had at all: a pause instead of a spin

@@ -7,7 +7,7 @@ import queue
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Optional, Type, TypeVar
 
 import pytest
@@ -28,8 +28,11 @@ from rollcall.client.events import (
     Stopped,
     Waiting,
 )
+from rollcall.client.heartbeat import GOOD_CONNECTION
+from rollcall.server.config import ServerConfig
 from rollcall.wire.address import Address
-from tests.helpers import PATIENCE, FakeClock, RawClient, running_server, wait_until
+from server import RollcallServer
+from tests.helpers import PATIENCE, FakeClock, RawClient, ShiftedClock, running_server, wait_until
 
 E = TypeVar("E")
 WELCOME = Welcome(2, "stand-in", 1, 1, "e1", 0, 0.2, 5.0, 10, "token-1")
@@ -176,6 +179,20 @@ def test_a_server_that_stops_answering_is_dead_and_the_client_comes_back(stand_i
         assert peer.line()["resume_token"] == "token-1"
 
 
+def test_a_clock_that_was_put_forward_costs_a_ping(stand_in: StandIn) -> None:
+    shift = FakeClock(0.0)
+    options: Dict[str, Any] = {"uniform": lambda low, high: high, "wall_clock": lambda: time.time() + shift()}
+    with watched(stand_in.port, **options) as ann:
+        peer = stand_in.registered(heartbeat_interval=60, connection_timeout=120)
+        ann.until(RosterReplaced)
+        for _ in range(2):
+            shift.advance(3600)
+            ping = peer.line()
+            peer.send({"type": "pong", "seq": ping["seq"], "rev": 1})
+            assert ann.until(RoundTrip).seq == ping["seq"]
+        assert not any(isinstance(event, Disconnected) for event in ann.seen)
+
+
 def test_a_laptop_that_slept_reconnects_at_once(stand_in: StandIn) -> None:
     shift = FakeClock(0.0)
     # The first ping would come after the whole minute: only the clocks can tell.
@@ -200,6 +217,8 @@ def test_every_error_code_has_its_consequence(stand_in: StandIn, code: str) -> N
         stand_in.hang_up()
         ended = ann.until(Disconnected)
         assert (ended.code, ended.cause) == (code, "because")
+        if code == "replaced":  # it may be about an older call of its own
+            stand_in.accept().send({"type": "error", "code": code, "message": "because"})
         if ERROR_CODES[code] == RETRY:
             ann.until(Waiting)
             assert stand_in.accept().line()["type"] == "register"
@@ -353,8 +372,59 @@ def test_it_works_with_an_original_server(stand_in: StandIn, monkeypatch: pytest
         assert [entry.ip for entry in ann.until(RosterReplaced).entries] == ["127.0.0.1", "10.0.0.7"]
 
 
-def test_an_original_server_is_pinged_every_sixty_seconds() -> None:
-    assert (client_module.ORIGINAL_INTERVAL, client_module.ORIGINAL_TIMEOUT) == (60.0, 120.0)
+def test_an_original_server_is_pinged_often_enough_for_any_lease() -> None:
+    assert (client_module.ORIGINAL_INTERVAL, client_module.ORIGINAL_TIMEOUT) == (5.0, 120.0)
+
+
+def test_each_call_says_whose_it_is_and_which(stand_in: StandIn) -> None:
+    with watched(stand_in.port) as ann, watched(stand_in.port) as ben:
+        calls = []
+        for _ in range(4):
+            calls.append(stand_in.accept().line())
+            stand_in.hang_up()
+        ann.client.retry_now()
+        ben.client.retry_now()
+        numbers: Dict[str, List[int]] = {}
+        for call in calls:
+            numbers.setdefault(call["instance"], []).append(call["attempt"])
+        assert len(numbers) == 2 and all(len(instance) == 32 for instance in numbers)
+        assert all(attempts == sorted(set(attempts)) and attempts[0] == 1 for attempts in numbers.values())
+
+
+def test_calls_that_wait_while_the_server_sleeps_throw_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rollcall.client.heartbeat.REGISTER_TIMEOUT", 0.15)
+    server = RollcallServer(ServerConfig(host="127.0.0.1", port=0))
+    port = server.address[1]
+    with ExitStack() as stack:
+        # It listens and reads nothing: each call of each client stays in the queue, and they give up and call again.
+        crowd = [stack.enter_context(watched(port)) for _ in range(5)]
+        for client in crowd:
+            client.until(Connecting, lambda event: event.attempt >= 4)
+        server.start()
+        stack.callback(server.stop)
+        monkeypatch.setattr("rollcall.client.heartbeat.REGISTER_TIMEOUT", 5.0)
+        for client in crowd:
+            client.client.retry_now()
+            client.until(Connected)
+        wait_until(lambda: len(server.room.gate) == 0, "every call to be read")
+        wait_until(lambda: len(server.room) == len(server.room.roster) == len(crowd), "each to be there once")
+        for client in crowd:
+            assert not any(isinstance(event, Refused) for event in client.seen)
+
+
+def test_replaced_is_believed_the_second_time_and_doubted_again_after_a_good_connection(stand_in: StandIn) -> None:
+    clock = ShiftedClock()
+    replaced = {"type": "error", "code": "replaced", "message": "elsewhere"}
+    with watched(stand_in.port, clock=clock) as ann:
+        stand_in.registered().send(replaced)
+        ann.until(Waiting)
+        peer = stand_in.registered()
+        ann.until(Connected)
+        clock.shift += GOOD_CONNECTION + 1
+        peer.send(replaced)
+        refused = ann.until(Refused)
+        assert refused.code == "replaced", "long after its own call that was about somebody else"
+        ann.until(Stopped)
 
 
 def test_a_queue_that_nobody_empties_holds_the_server_back_and_not_the_end() -> None:

@@ -62,9 +62,8 @@ def test_the_configuration_table_is_the_programs_own() -> None:
 
 
 def test_the_limits_are_the_programs_own() -> None:
-    import server
     from rollcall.client import heartbeat
-    from rollcall.server import publisher
+    from rollcall.server import gate, publisher
     from rollcall.wire import connection, fields, lines, text
 
     assert f"at most {lines.MAX_CLIENT_LINE} bytes" in HEARTBEAT
@@ -73,7 +72,9 @@ def test_the_limits_are_the_programs_own() -> None:
     assert f"| nesting | {fields.MAX_NESTING} |" in HEARTBEAT
     assert f"accepts {MAX_SERVER_LINE // 2**20} MiB" in HEARTBEAT
     assert f"of {protocol.PACK_FROM}\nbytes or more" in HEARTBEAT
-    assert f"`max_clients` + {server.SPARE_CONNECTIONS} |" in HEARTBEAT
+    assert f"`max_clients` + {gate.PLACES_MORE} |" in HEARTBEAT
+    assert f"| {lines.MAX_MEMBER_LINE} bytes | `line_too_long` |" in HEARTBEAT
+    assert f"within {heartbeat.PROOF:.0f}\n  seconds" in HEARTBEAT
     assert f"| {connection.MAX_BACKLOG // 1024} KiB |" in HEARTBEAT
     assert f"| {publisher.SLOW_AFTER:.0f} s without a byte taken |" in HEARTBEAT
     assert f"one push every {publisher.PUSH_INTERVAL * 1000:.0f} ms" in HEARTBEAT

@@ -35,7 +35,7 @@ from rollcall.wire.errors import ProtocolError
 WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "fWKqjBFDbwl47oUTGv8fdA")
 MESSAGES: List[Message] = [
     Register("192.168.1.5", 50000),
-    Register("192.168.1.5", 50000, 2, "Ann", "device", "token", False, True, "app 1"),
+    Register("192.168.1.5", 50000, 2, "Ann", "device", "token", False, True, "app 1", "5f" * 16, 3),
     Register("fe80::1%eth0", 0, 2, "Zoë 👩‍🚀"),
     WELCOME,
     ClientList(()),
@@ -123,6 +123,10 @@ def test_unknown_fields_are_ignored_and_unknown_types_are_named() -> None:
         ({"device_id": "x" * 65}, "bad_message", "device_id"),
         ({"resume_token": 5}, "bad_message", "resume_token"),
         ({"app": []}, "bad_message", "app"),
+        ({"instance": 5}, "bad_message", "instance"),
+        ({"instance": "x" * 65}, "bad_message", "instance: must be text of at most 64 characters"),
+        ({"attempt": -1}, "bad_message", "attempt: must be a whole number"),
+        ({"attempt": "1"}, "bad_message", "attempt"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_right(changes: Dict[str, Any], code: str, words: str) -> None:

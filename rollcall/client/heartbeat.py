@@ -29,6 +29,9 @@ below `SLEPT_LEAST`, because a busy machine may keep a thread waiting."""
 
 SLEPT_LEAST = 3.0
 
+PROOF = 2.0
+"""Seconds that the server has to answer when this machine may have slept."""
+
 BACKOFF_FIRST = 0.5
 BACKOFF_MOST = 10.0
 GOOD_CONNECTION = 30.0
@@ -56,6 +59,8 @@ class Heartbeat:
         self._unanswered: OrderedDict[int, float] = OrderedDict()
         self._last_now = now
         self._last_wall = wall
+        # The ping that shall prove that the connection lives, the time by which, and how late we were.
+        self._proof, self._prove_by, self._slept = 0, math.inf, 0.0
 
     def registered(self, now: float, interval: float, timeout: float, first: float) -> None:
         """The server answered: from now on ping. ``first`` is a random number from 0 to 1, the part of the interval
@@ -73,6 +78,8 @@ class Heartbeat:
         if seq is None or seq not in self._unanswered:
             return None
         sent = self._unanswered.pop(seq)
+        if seq >= self._proof:
+            self._prove_by = math.inf
         for older in [number for number in self._unanswered if number < seq]:
             del self._unanswered[older]  # answers come in order: what is older was skipped
         return now - sent
@@ -86,8 +93,16 @@ class Heartbeat:
         """Look at the clocks; call at least as often as `patience` says."""
         late = max(now - self._last_now, wall - self._last_wall) - TICK
         self._last_now, self._last_wall = now, wall
-        if late > max(SLEPT_LEAST, min(SLEPT, self._interval / 2)):
-            return Beat(dead=f"this computer slept for about {late:.0f} s", slept=True)
+        if late > max(SLEPT_LEAST, min(SLEPT, self._interval / 2)) and self._register_by == math.inf:
+            # The machine slept, or somebody has put the clock forward: a ping tells which. What was asked before the
+            # sleep may stay unanswered.
+            self._unanswered.clear()
+            self._prove_by, self._slept = now + PROOF, late
+            self._next_ping = now + self._interval
+            self._proof = self._seq + 1
+            return Beat(ping=self._ping(now))
+        if now >= self._prove_by:
+            return Beat(dead=f"this computer slept for about {self._slept:.0f} s", slept=True)
         if now >= self._register_by:
             return Beat(dead=f"the server took the call but did not answer for {REGISTER_TIMEOUT:.0f} s")
         oldest = next(iter(self._unanswered.values()), math.inf)
@@ -97,14 +112,17 @@ class Heartbeat:
             return Beat()
         # From the plan, not from now: the rhythm does not drift. Beats that were missed are not made up for.
         self._next_ping = max(self._next_ping + self._interval, now)
+        return Beat(ping=self._ping(now))
+
+    def _ping(self, now: float) -> int:
         self._seq += 1
         self._unanswered[self._seq] = now
-        return Beat(ping=self._seq)
+        return self._seq
 
     def patience(self, now: float) -> float:
         """Seconds until the next `tick` is due."""
         oldest = next(iter(self._unanswered.values()), math.inf)
-        due = min(self._register_by, self._next_ping, oldest + self._answer_within)
+        due = min(self._register_by, self._prove_by, self._next_ping, oldest + self._answer_within)
         return min(TICK, max(0.0, due - now))
 
 

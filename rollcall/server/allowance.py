@@ -19,6 +19,18 @@ class Refusal(Exception):
         self.error = error
 
 
+PER_MESSAGE = 100
+"""Bytes of a line that cost as much as one message: no honest member's line is longer, and parsing takes its time."""
+
+PART = 0.25
+"""What a receive costs that completes no line: a heartbeat byte by byte is no attack, a flood of bytes is."""
+
+
+def weight(line: bytes) -> float:
+    """What a line costs, in messages."""
+    return max(1.0, len(line) / PER_MESSAGE)
+
+
 class Allowance:
     """How many messages a client may send: ``rate`` a second, ``burst`` at once (GCRA, ITU-T I.371, annex A).
 
@@ -33,11 +45,12 @@ class Allowance:
         self._cost = 1.0 / rate if rate else 0.0
         self._tolerance = self._cost * burst
 
-    def spend(self, used_until: float, now: float) -> float:
-        """One message at monotonic time ``now`` by a client that was at ``used_until`` (0 at first): where it is then.
-        Raises `Refusal` (``rate_limited``) if the message is one too many."""
-        used_until = (used_until if used_until > now else now) + self._cost
+    def spend(self, used_until: float, now: float, messages: float = 1.0) -> float:
+        """So many messages at monotonic time ``now`` by a client that was at ``used_until`` (0 at first): where it is
+        then. Raises `Refusal` (``rate_limited``) if that is too much."""
+        used_until = (used_until if used_until > now else now) + self._cost * messages
         if used_until - now > self._tolerance:
-            what = f"more than {self._rate:g} messages a second; an honest client sends one in each heartbeat interval"
+            most = f"more than {self._rate:g} messages a second, of {PER_MESSAGE} bytes each"
+            what = f"{most}; an honest client sends one in each heartbeat interval"
             raise Refusal(Error("rate_limited", what, RETRY_WHEN_RATE_LIMITED))
         return used_until

@@ -31,6 +31,11 @@ SECTION = "server"
 DEFAULT, COMMAND_LINE, BUNDLED = "default", "command line", "bundled default"
 
 
+LEAST_TIMEOUT = 0.2
+VERSION_1_TIMEOUT = 150.0
+"""Seconds: two and a half heartbeats of an original client."""
+
+
 class ConfigError(Exception):
     """The configuration cannot be used. ``str(error)`` is the whole message for the person who wrote it."""
 
@@ -71,9 +76,14 @@ OPTIONS: Tuple[Option, ...] = (
     Option("port_attempts", 6, 1, 100, "how many ports to try, from port upwards, when one is busy"),
     Option("name", "Rollcall", 1, MAX_NAME, "the name that clients show for this server"),
     Option("heartbeat_interval", 60.0, 0.1, 86_400, "seconds between two pings of a client; the server tells it"),
-    Option("connection_timeout", 120.0, 0.2, 604_800, "seconds of silence after which a client is removed"),
-    Option("registration_timeout", 5.0, 0.1, 300, "seconds that a new connection has to register"),
+    Option("connection_timeout", 120.0, LEAST_TIMEOUT, 604_800, "seconds of silence after which a client is removed"),
+    Option(
+        "version_1_timeout", 0.0, 0, 604_800,
+        "the same for clients of version 1, which beat every 60 s; 0 is the longer of 150 and connection_timeout",
+    ),
+    Option("registration_timeout", 10.0, 0.1, 300, "seconds that a new connection has to register"),
     Option("max_clients", 100, 1, 50_000, "how many clients may be connected at once"),
+    Option("max_per_address", 0, 0, 50_000, "how many clients may come from one address; 0 is no limit"),
     Option("one_cpu", True, 0, 1, "keep the server on one processor, which makes it faster (Linux)"),
     Option("message_rate", 50.0, 0, 1_000_000, "messages a second that one client may send; 0 is no limit"),
 )
@@ -94,13 +104,20 @@ class ServerConfig:
     name: str = "Rollcall"
     heartbeat_interval: float = 60.0
     connection_timeout: float = 120.0
-    registration_timeout: float = 5.0
+    version_1_timeout: float = 0.0
+    registration_timeout: float = 10.0
     max_clients: int = 100
+    max_per_address: int = 0
     message_rate: float = 50.0
     one_cpu: bool = True
     file: Optional[Path] = None
     file_found: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def version_1_lease(self) -> float:
+        """``version_1_timeout``, or what stands for its 0."""
+        return self.version_1_timeout or max(VERSION_1_TIMEOUT, self.connection_timeout)
 
     def describe(self) -> List[str]:
         """The settings, a line each, with where they came from."""
@@ -164,6 +181,7 @@ def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
         sources["port_attempts"] = COMMAND_LINE
     config = ServerConfig(**values, file=path, file_found=text is not None, sources=sources)
     _check_timeouts(config, path, text)
+    _check_version_1(config, path, text)
     return ServerArguments(config, arguments.check_config, arguments.verbose, arguments.trace, arguments.log_file)
 
 
@@ -250,6 +268,15 @@ def _check_timeouts(config: ServerConfig, path: Path, text: Optional[str]) -> No
             f"{path}{line}: connection_timeout = {config.connection_timeout:g} is too short for heartbeat_interval = "
             f"{config.heartbeat_interval:g}: it must be at least twice as long ({2 * config.heartbeat_interval:g}), "
             "or one lost ping would remove a client that is there"
+        )
+
+
+def _check_version_1(config: ServerConfig, path: Path, text: Optional[str]) -> None:
+    if 0 < config.version_1_timeout < LEAST_TIMEOUT:
+        line = _line_of(text or "", r"version_1_timeout\s*=")
+        raise ConfigError(
+            f"{path}{line}: version_1_timeout = {config.version_1_timeout:g} is wrong: it must be 0 or at least "
+            f"{LEAST_TIMEOUT:g}"
         )
 
 

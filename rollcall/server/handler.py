@@ -27,13 +27,13 @@ from protocol import (
     decode,
     encode,
 )
-from rollcall.server.allowance import Refusal
+from rollcall.server.allowance import PART, Refusal, weight
 from rollcall.server.room import Room
-from rollcall.server.roster import GONE, LATE_AFTER, RETURNED, Joined, RosterFull
+from rollcall.server.roster import GONE, RETURNED, Caller, Joined, RosterFull
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import BACKLOGGED, HEARTBEAT_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
-from rollcall.wire.lines import LineDecoder
+from rollcall.wire.lines import MAX_MEMBER_LINE, LineDecoder
 
 log = logging.getLogger("rollcall.handler")
 
@@ -70,7 +70,9 @@ class ClientHandler(socketserver.BaseRequestHandler):
         self._connection = self.request
         self._session = self._connection.session_id
         self._roster = self._room.roster
+        self._decoder = LineDecoder()
         self._version = 0  # until it has registered
+        self._late_after = 0.0
         self._end = protocol.LOST
 
     def handle(self) -> None:
@@ -82,6 +84,8 @@ class ClientHandler(socketserver.BaseRequestHandler):
         except Refusal as refusal:
             self._end_with(logging.INFO, refusal.error)
         except OSError as error:
+            if isinstance(error, ConnectionError) and self._version == 1 and not self._roster.is_late(self._session):
+                self._end = protocol.LEFT  # it closed with something unread: its system resets then
             self._note(logging.DEBUG, "broken: %s: %s", self._connection.label, str(error))
 
     def finish(self) -> None:
@@ -101,8 +105,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
     def _converse(self) -> None:
         # At thousands of clients nearly everything that arrives is a heartbeat. It passes through here with as few
         # calls and objects as possible: each is memory that has left the caches since this thread last ran.
-        decoder = LineDecoder()
-        connection, roster, session = self._connection, self._roster, self._session
+        decoder, connection, roster, session = self._decoder, self._connection, self._roster, self._session
         room = self._room
         clock, allowance, fast = room.clock, room.allowance, room.quiet
         version, between_lines, used_until = 0, fast, 0.0
@@ -121,13 +124,17 @@ class ClientHandler(socketserver.BaseRequestHandler):
                 if version == 1:
                     self._end = protocol.LEFT  # version 1 has no other goodbye
                 return
+            complete = False
             for line in decoder.feed(data):
+                complete = True
                 if room.trace is not None:
                     room.trace("<", connection, line)  # first: also what is then one message too many
                 now = clock()
-                used_until = allowance.spend(used_until, now)
+                used_until = allowance.spend(used_until, now, weight(line) if self._version else 1.0)
                 if not self._one_line(line, now):
                     return
+            if not complete:
+                used_until = allowance.spend(used_until, clock(), PART)
             version, between_lines = self._version, fast and decoder.idle
 
     def _one_line(self, line: bytes, now: float) -> bool:
@@ -144,7 +151,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _has_returned(self, now: float) -> None:
         """It was late and is not any more: everyone is told, and it may be late again sooner than anything known."""
-        self._room.sweeper.arm(now + LATE_AFTER * self._room.config.heartbeat_interval)
+        self._room.sweeper.arm(now + self._late_after)
         self._room.publisher.wake()
 
     def _answer(self, message: Message) -> bool:
@@ -168,22 +175,29 @@ class ClientHandler(socketserver.BaseRequestHandler):
         return True
 
     def _register(self, message: Register) -> bool:
+        caller = Caller(
+            message.name,
+            message.client_ip,
+            message.client_port,
+            self.client_address,
+            message.protocol,
+            message.resume_token,
+            message.instance,
+            message.attempt,
+        )
         try:
-            joined = self._roster.register(
-                self._session,
-                message.name,
-                message.client_ip,
-                message.client_port,
-                self.client_address,
-                message.resume_token,
-            )
-        except RosterFull:
-            raise Refusal(self._room.full()) from None
+            joined = self._roster.register(self._session, caller)
+        except RosterFull as full:
+            raise Refusal(self._room.full(str(full))) from None
         if joined is None:
-            return False  # its registration deadline was first, and the sweeper has told it
+            return False
+        self._room.gate.leave(self._session)
         self._version = message.protocol
+        self._late_after = joined.late_after
         self._connection.receive_size = HEARTBEAT_SIZE
-        self._room.sweeper.arm(joined.deadline)
+        if message.protocol == PROTOCOL_VERSION:
+            self._decoder.max_line = MAX_MEMBER_LINE
+        self._room.sweeper.arm(self._room.clock() + joined.late_after)
         if joined.replaced is not None:
             self._room.replace(joined.replaced)
         entry = joined.entry
@@ -194,7 +208,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
             self._session,
             self.client_address,
             message.protocol,
-            ", resumed" if joined.resume_token == message.resume_token else "",
+            ", resumed" if joined.resumed else "",
             f", device {message.device_id}" if message.device_id else "",
         )
         if self._version == PROTOCOL_VERSION:

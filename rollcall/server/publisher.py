@@ -43,6 +43,10 @@ BREATH = 0.0001
 """After so many sends the publisher rests for so many seconds. A push to thousands takes a while, and sending does not
 let others run: whoever sends gets the interpreter's lock back before they wake. So heartbeats wait for 128 sends."""
 
+RESYNC_INTERVAL = 1.0
+"""Seconds from one snapshot that a client asked for to the next: who asks more often waits so long. A snapshot is a
+thousand times longer than the question."""
+
 SLOW_AFTER = 10.0
 """Seconds without a byte taken after which a connection is dropped (``slow_consumer``)."""
 
@@ -81,6 +85,8 @@ class Publisher:
         self._selector.register(self._bell, selectors.EVENT_READ)
         self._seen: Dict[str, Dict[Connection, int]] = {VERSION_1: {}, VERSION_2: {}, PACKED: {}}
         self._watched: Dict[Connection, None] = {}
+        self._resynced: Dict[Connection, float] = {}  # when whoever asks next gets its next snapshot, at the earliest
+        self._asking: Dict[Connection, float] = {}  # who has asked too soon, and when its snapshot is due
         self._behind = False
         self._pushed_rev = 0
         self._next_push = 0.0
@@ -163,6 +169,7 @@ class Publisher:
                 self._flush(key.data)
         self._obey()
         now = self._clock()
+        self._answer_resyncs(now)
         self._drop_slow(now)
         if self._dirty() and now >= self._next_push:
             self._push(now)
@@ -172,9 +179,10 @@ class Publisher:
         now = self._clock()
         if dirty:
             return max(0.0, self._next_push - now)
+        patience = [due - now for due in self._asking.values()]
         if self._watched:
-            return max(0.0, SLOW_AFTER - max(connection.stalled_for(now) for connection in self._watched))
-        return None
+            patience.append(SLOW_AFTER - max(connection.stalled_for(now) for connection in self._watched))
+        return max(0.0, min(patience)) if patience else None
 
     def _dirty(self) -> bool:
         return self._behind or self._roster.rev != self._pushed_rev
@@ -197,14 +205,20 @@ class Publisher:
                 self._seen[order.form][connection] = NEVER
                 self._behind = True
             elif order.what == "resync":
-                for peers in self._peers_with(connection):
-                    peers[connection] = NEVER
-                    self._behind = True
+                self._asking.setdefault(connection, self._resynced.get(connection, 0.0))
             elif order.what == "finish":
                 self._watch(connection)
             elif order.what == "release":
                 self._forget(connection)
                 connection.close()
+
+    def _answer_resyncs(self, now: float) -> None:
+        for connection in [connection for connection, due in self._asking.items() if due <= now]:
+            del self._asking[connection]
+            for peers in self._peers_with(connection):
+                peers[connection] = NEVER
+                self._resynced[connection] = now + RESYNC_INTERVAL
+                self._behind = True
 
     def _push(self, now: float) -> None:
         begun = time.thread_time()
@@ -265,6 +279,8 @@ class Publisher:
 
     def _forget(self, connection: Connection) -> None:
         self._unwatch(connection)
+        self._asking.pop(connection, None)
+        self._resynced.pop(connection, None)
         for peers in self._peers_with(connection):
             del peers[connection]
 

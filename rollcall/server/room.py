@@ -20,6 +20,7 @@ from typing import Callable, Dict, List, Optional
 from protocol import Error, encode
 from rollcall.server.allowance import LEAST_BURST, Allowance
 from rollcall.server.config import ServerConfig
+from rollcall.server.gate import PLACES_MORE, Gate
 from rollcall.server.journal import Journal
 from rollcall.server.publisher import Publisher
 from rollcall.server.roster import Roster, Sweep
@@ -55,15 +56,25 @@ class Room:
         self.started_at = clock()
         self.roster = Roster(
             max_clients=config.max_clients,
+            max_per_address=config.max_per_address,
             heartbeat_interval=config.heartbeat_interval,
             connection_timeout=config.connection_timeout,
+            version_1_timeout=config.version_1_lease,
             registration_timeout=config.registration_timeout,
             clock=clock,
         )
+        self.gate = Gate(config.max_clients + PLACES_MORE)
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
         self.journal = Journal()
         self.publisher = Publisher(self.roster, self.epoch, self.journal, clock)
-        self.sweeper = Sweeper(self.roster, self._on_sweep, self.journal, clock)
+        self.sweeper = Sweeper(
+            self.roster,
+            self._on_sweep,
+            self.journal,
+            clock,
+            interval=config.heartbeat_interval,
+            timeout=min(config.connection_timeout, config.version_1_lease),
+        )
         # Guards _connections; notified when the last one has ended.
         self._changed = threading.Condition(threading.Lock())
         self._connections: Dict[int, Connection] = {}
@@ -87,12 +98,31 @@ class Room:
             return list(self._connections.values())
 
     def enter(self, connection: Connection) -> None:
-        """A connection was accepted. Before its lease begins: none may run out of a connection nobody can find."""
+        """A connection was accepted; it stands in the pool of the unregistered and has a lease until its deadline. If
+        the pool is full somebody else has to go."""
+        session_id = connection.session_id
         with self._changed:
-            self._connections[connection.session_id] = connection
+            # Before its lease begins: none may run out of a connection nobody can find.
+            self._connections[session_id] = connection
+        crowded_out = self.gate.enter(session_id, connection.peer)
+        if crowded_out is not None:
+            self._crowd_out(crowded_out)
+        self.sweeper.arm(self.roster.open(session_id))
+
+    def make_way(self) -> None:
+        """Something has run out, such as descriptors: end one connection that has not registered."""
+        crowded_out = self.gate.crowd_out()
+        if crowded_out is not None:
+            self._crowd_out(crowded_out)
+
+    def _crowd_out(self, session_id: int) -> None:
+        if self.roster.drop_unregistered(session_id):  # or it has just registered: then it may stay
+            peer = self.dismiss(session_id, self.full("too many connections have not registered"))
+            self.journal.note(log, logging.INFO, "crowded out: client-%d from %s", session_id, peer)
 
     def leave(self, session_id: int) -> None:
         """The handler of this connection has ended, or was never started."""
+        self.gate.leave(session_id)
         with self._changed:
             del self._connections[session_id]
             if not self._connections:
@@ -103,13 +133,15 @@ class Room:
         with self._changed:
             return self._changed.wait_for(lambda: not self._connections, seconds)
 
-    def dismiss(self, session_id: int, error: Error) -> str:
-        """Tell a client why, and hang up; its own handler does the rest. Returns its address, if it is still there."""
+    def dismiss(self, session_id: int, error: Optional[Error]) -> str:
+        """Tell a client why, or nothing, and hang up; its own handler does the rest. Returns its address, if it is
+        still there."""
         with self._changed:
             connection = self._connections.get(session_id)
         if connection is None:
             return "an address that has gone"
-        connection.send(encode(error), last=True)
+        if error is not None:
+            connection.send(encode(error), last=True)
         connection.hang_up()
         return connection.peer
 
@@ -118,23 +150,20 @@ class Room:
         self.journal.note(log, logging.INFO, "replaced: client-%d", session_id)
         self.dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
 
-    def full(self) -> Error:
-        """What a client beyond ``max_clients`` is told."""
-        message = f"the server is full: it takes {self.config.max_clients} clients"
-        return Error("server_full", message, RETRY_WHEN_FULL)
+    def full(self, why: str) -> Error:
+        """What a client is told for whom there is no place."""
+        return Error("server_full", why, RETRY_WHEN_FULL)
 
     # --- the sweeper's thread ---------------------------------------------------------------------------------
 
     def _on_sweep(self, sweep: Sweep) -> None:
         if sweep.changed:
             self.publisher.wake()
-        if sweep.extended:
-            self.journal.note(log, logging.WARNING, "this server slept: all leases extended by %.1f s", sweep.extended)
         for gone in sweep.expired:
             if gone.entry is None:
-                seconds = self.config.registration_timeout
-                error = Error("registration_timeout", f"no register message within {seconds:g} s")
-                peer = self.dismiss(gone.session_id, error)
+                # Without a word: no honest client is that slow but by its network's fault, and those of version 0.1.0
+                # would take "registration_timeout" for the end.
+                peer = self.dismiss(gone.session_id, None)
                 self.journal.note(log, logging.INFO, "registration_timeout: client-%d from %s", gone.session_id, peer)
             else:
                 error = Error("heartbeat_timeout", f"no message for {gone.silent_for:.1f} s")

@@ -5,15 +5,20 @@ dict and its one lock. Handler threads call `open`, `register`, `renew` and `rem
 `sweep`; the publisher thread calls `snapshot` and `changes_since`. Every method decides under the lock and returns
 what is to be done; the caller does it afterwards.
 
-A *session* is one connection; a *member* is one row of the roster. A member that comes back with its resume
-token gets a new session and keeps its row. A session has a *lease*: until its registration deadline while it is
-unregistered, and afterwards until ``connection_timeout`` after its last message. A heartbeat is one dict store;
-the heap of deadlines is not touched. An entry of the heap is looked at when it comes up: if the session has
-been heard of since, the entry moves to the new deadline. So a sweep costs what is due, not what is connected.
+A *session* is one connection; a *member* is one row of the roster. A session has a *lease*: until its registration
+deadline while it is unregistered, and afterwards until the timeout of its protocol version after its last message. A
+heartbeat is one dict store; the heap of deadlines is not touched. An entry of the heap is looked at when it comes up:
+if the session has been heard of since, the entry moves to the new deadline. So a sweep costs what is due, not what is
+connected.
 
-Time is the monotonic clock, injected, in seconds. If a deadline is found to have passed long ago, then it was this
-process that slept (suspended, stopped, starved): every lease is extended by as much, and by one heartbeat
-interval for the messages that wait in the sockets. Our own pause is nobody's absence.
+A member that comes back gets a new session and keeps its row. It is known by its resume token or by its *instance*,
+the random number of one run of a client. The order in which calls are read is not the order in which they were made:
+a call that its client has given up on may lie in the listen queue and be read after the newer one. So each call of an
+instance carries its number, and one that is older than what was seen takes no row.
+
+Time is the monotonic clock, injected, in seconds. When this process did not run for a while (suspended, stopped,
+starved: the sweeper notices and says for how long) every lease is extended by as much, and by one heartbeat interval
+for the messages that wait in the sockets. Our own pause is nobody's absence.
 """
 
 from __future__ import annotations
@@ -25,17 +30,22 @@ import hmac
 import secrets
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from protocol import HERE, LATE, LOST, Departure, Entry
+from rollcall.wire.text import counted
 
 LATE_AFTER = 1.5
 """A member is late after this many heartbeat intervals without a message."""
 
-PAUSE = 0.5
-"""Seconds: a sweep that comes this much too late tells of a pause of our own process."""
+VERSION_1_INTERVAL = 60.0
+"""Seconds between two pings of a version 1 client, whatever the server says. With a lease of less than twice that, half
+of the lease is taken for it."""
+
+DEPARTED = 1024
+"""Instances that are remembered after their members went, at least: a call of theirs may still wait to be read."""
 
 SWEEP_BATCH = 500
 """Leases that one sweep looks at under the lock, so that a mass expiry never holds up the heartbeats."""
@@ -45,17 +55,32 @@ RENEWED, RETURNED, GONE = 0, 1, 2
 
 
 class RosterFull(Exception):
-    """All seats are taken by members and by connections that came earlier."""
+    """All seats are taken; ``str()`` says which limit that was, for the person who is refused."""
+
+
+class Caller(NamedTuple):
+    """Who registers: what its `register` says, and ``observed_ip``, where the server sees it. ``version`` is that of
+    the protocol. Without an ``instance`` (older clients) the last call that is read wins."""
+
+    name: str
+    ip: str
+    port: int
+    observed_ip: str
+    version: int = 2
+    resume_token: Optional[str] = None
+    instance: str = ""
+    attempt: int = 0
 
 
 class Joined(NamedTuple):
-    """The outcome of `Roster.register`. ``deadline`` is when the new lease is due (monotonic seconds);
-    ``replaced`` is the session that this one took over from."""
+    """The outcome of `Roster.register`. ``late_after`` is how many seconds of silence make this member late;
+    ``replaced`` is the session that this one took over from; ``resumed`` is True if it got its row or its id back."""
 
     entry: Entry
     resume_token: str
-    deadline: float
+    late_after: float
     replaced: Optional[int]
+    resumed: bool
 
 
 class Expired(NamedTuple):
@@ -67,13 +92,11 @@ class Expired(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """The outcome of `Roster.sweep`. ``next_due`` is monotonic seconds, None when there is no lease at all;
-    ``extended`` is how many seconds all leases were extended by."""
+    """The outcome of `Roster.sweep`. ``next_due`` is monotonic seconds, None when there is no lease at all."""
 
     expired: List[Expired]
     changed: bool
     next_due: Optional[float]
-    extended: float
 
 
 class Snapshot(NamedTuple):
@@ -91,46 +114,60 @@ class Changes(NamedTuple):
     down: List[Departure]
 
 
+class _Lease(NamedTuple):
+    """How long a session may be silent, in seconds; ``interval`` is how often it is expected to beat."""
+
+    interval: float
+    late_after: float
+    timeout: float
+
+
 @dataclass
 class _Session:
-    __slots__ = ("id", "member_id", "queued_at", "seated")
+    __slots__ = ("id", "lease", "member_id", "queued_at")
     id: int
+    lease: _Lease
     member_id: Optional[int]
     queued_at: float  # the deadline of its one valid heap entry; any other entry of this session is stale
-    seated: bool
 
 
 @dataclass
 class _Member:
-    __slots__ = ("entry", "session_id")
+    __slots__ = ("attempt", "entry", "instance", "session_id")
     entry: Entry
     session_id: int
+    instance: str
+    attempt: int
 
 
 class Roster:
     """The members of one server run, their leases and the history of changes. Thread-safe.
 
-    All times are seconds. ``max_clients`` bounds members together with connections that have not registered yet:
-    each connection takes a seat when it opens, as long as there is one. One that found none may still register if a
-    seat came free, or if it takes over its own older session.
+    All times are seconds. ``max_clients`` bounds the members, ``max_per_address`` those that come from one address (0
+    is no limit); a connection takes a seat when it registers, not before. ``version_1_timeout`` is the lease of
+    version 1 clients, which beat every `VERSION_1_INTERVAL`.
     """
 
     def __init__(
         self,
         *,
         max_clients: int = 100,
+        max_per_address: int = 0,
         heartbeat_interval: float = 60.0,
         connection_timeout: float = 120.0,
+        version_1_timeout: float = 150.0,
         registration_timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
         token_key: Optional[bytes] = None,
     ) -> None:
         self._max_clients = max_clients
-        self._interval = heartbeat_interval
-        self._late_after = LATE_AFTER * heartbeat_interval
-        self._timeout = connection_timeout
-        self._registration_timeout = registration_timeout
-        self._pause = min(PAUSE, heartbeat_interval / 2)
+        self._max_per_address = max_per_address
+        interval_1 = min(VERSION_1_INTERVAL, version_1_timeout / 2)
+        self._leases = {
+            0: _Lease(min(heartbeat_interval, registration_timeout), registration_timeout, registration_timeout),
+            1: _Lease(interval_1, LATE_AFTER * interval_1, version_1_timeout),
+            2: _Lease(heartbeat_interval, LATE_AFTER * heartbeat_interval, connection_timeout),
+        }
         self._clock = clock
         self._token_key = secrets.token_bytes(32) if token_key is None else token_key
         self._started = clock()
@@ -143,8 +180,12 @@ class Roster:
         self._sessions: Dict[int, _Session] = {}
         self._members: Dict[int, _Member] = {}
         self._deadlines: List[Tuple[float, int]] = []
-        self._unfinished = False  # the last sweep left something that was due
-        self._seats_taken = 0
+        # What `_last_seen` was when a session got an extra interval: as long as it is the same, it gets no other.
+        self._extended: Dict[int, float] = {}
+        # The member of each instance that is here, and for those that went: its id and its newest attempt.
+        self._instances: Dict[str, int] = {}
+        self._departed: OrderedDict[str, Tuple[int, int]] = OrderedDict()
+        self._per_address: Dict[str, int] = {}
         self._next_member = 1
         # To be read without the lock, too: one word, and a stale value is only an older truth. No properties: every
         # pong tells the revision.
@@ -165,51 +206,46 @@ class Roster:
         """A connection was accepted: lease it until the registration deadline, which is returned."""
         with self._lock:
             now = self._clock()
-            deadline = now + self._registration_timeout
-            session = _Session(session_id, None, deadline, self._seats_taken < self._max_clients)
-            self._seats_taken += session.seated
-            self._sessions[session_id] = session
+            lease = self._leases[0]
+            deadline = now + lease.timeout
+            self._sessions[session_id] = _Session(session_id, lease, None, deadline)
             self._last_seen[session_id] = now
             heapq.heappush(self._deadlines, (deadline, session_id))
         return deadline
 
-    def register(
-        self, session_id: int, name: str, ip: str, port: int, observed_ip: str, resume_token: Optional[str] = None
-    ) -> Optional[Joined]:
-        """Make a member of an open session, or give it back the row that its token stands for.
+    def register(self, session_id: int, caller: Caller) -> Optional[Joined]:
+        """Make a member of an open session, or give it back the row of its instance or of its token.
 
-        Returns None if the session is gone (its registration deadline was first). Raises `RosterFull`; the session
-        is removed then.
+        Returns None if the session is to end without a word: its registration deadline was first, or its client has
+        called again since and that call was read before this one. Raises `RosterFull`; the session is removed then.
         """
-        member_id = None if resume_token is None else self._member_of(resume_token)
+        by_token = None if caller.resume_token is None else self._member_of(caller.resume_token)
         with self._lock:
             session = self._sessions.get(session_id)
             if session is None or session.member_id is not None:
                 return None
-            older = self._members.get(member_id) if member_id is not None else None
-            if older is not None:
-                self._drop_session_locked(older.session_id)
-            if not session.seated and self._seats_taken >= self._max_clients:
+            member_id, newest = self._known_locked(caller.instance)
+            if caller.attempt < newest:
                 self._drop_session_locked(session_id)
-                raise RosterFull
-            if not session.seated:
-                session.seated = True
-                self._seats_taken += 1
+                return None
+            resumed = member_id is not None or by_token is not None
+            if member_id is None:
+                member_id = by_token
+            older = self._members.get(member_id) if member_id is not None else None
+            if older is None:
+                full = self._full_locked(caller.observed_ip)
+                if full:
+                    self._drop_session_locked(session_id)
+                    raise RosterFull(full)
+            else:
+                self._drop_session_locked(older.session_id)
+                self._forget_locked(older)
             if member_id is None:
                 member_id = self._next_member
                 self._next_member += 1
-            now = self._clock()
-            since = older.entry.since if older is not None else int(now - self._started)
-            # One text where the two are equal, which they mostly are.
-            entry = Entry(observed_ip if ip == observed_ip else ip, port, member_id, name, observed_ip, since)
-            session.member_id = member_id
-            self._members[member_id] = _Member(entry, session_id)
-            self._last_seen[session_id] = now
-            deadline = now + self._late_after
-            if deadline < session.queued_at:
-                self._queue_locked(session, deadline)
-            self._change_locked(member_id, None, listed=True)
-        return Joined(entry, self._token_of(member_id), deadline, older.session_id if older is not None else None)
+            entry = self._seat_locked(session, member_id, caller, older)
+        token, late_after = self._token_of(member_id), session.lease.late_after
+        return Joined(entry, token, late_after, older.session_id if older is not None else None, resumed)
 
     def renew(self, session_id: int, now: float) -> int:
         """A valid message came at monotonic time ``now``: renew the lease.
@@ -226,8 +262,13 @@ class Roster:
             session = self._sessions[session_id]
             self._set_state_locked(session, HERE)
             # Its entry in the heap stands at the timeout; late comes earlier than that.
-            self._queue_locked(session, now + self._late_after)
+            self._queue_locked(session, now + session.lease.late_after)
             return RETURNED
+
+    def is_late(self, session_id: int) -> bool:
+        """True for a member that has not been heard of for longer than it should."""
+        with self._lock:
+            return session_id in self._late
 
     def remove(self, session_id: int, reason: str) -> Optional[Entry]:
         """End a session; its member goes with ``reason``. Whoever comes first gets the entry, the others None.
@@ -237,13 +278,24 @@ class Roster:
         with self._lock:
             return self._remove_locked(session_id, reason)
 
-    def sweep(self) -> Sweep:
-        """Look at the leases that are due: mark the late, remove the expired, move the renewed."""
+    def drop_unregistered(self, session_id: int) -> bool:
+        """End a session if it has not registered. False if it has, or has ended."""
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is None or session.member_id is not None:
+                return False
+            self._drop_session_locked(session_id)
+            return True
+
+    def sweep(self, paused: float = 0.0) -> Sweep:
+        """Look at the leases that are due: mark the late, remove the expired, move the renewed. ``paused`` is how many
+        seconds this process did not run just now: all leases are extended first."""
         expired: List[Expired] = []
         with self._lock:
             now = self._clock()
             before = self.rev
-            extended = self._extend_locked(now)
+            if paused > 0.0:
+                self._extend_locked(now, paused)
             for _ in range(SWEEP_BATCH):
                 if not self._deadlines or self._deadlines[0][0] > now:
                     break
@@ -251,20 +303,20 @@ class Roster:
                 session = self._sessions.get(session_id)
                 if session is None or session.queued_at != deadline:
                     continue
-                seen = self._last_seen[session_id]
-                due = seen + self._lease_locked(session)
-                if due <= now and session.member_id is not None and session_id not in self._late:
+                seen, lease = self._last_seen[session_id], session.lease
+                is_late = session_id in self._late
+                due = seen + (lease.timeout if is_late else lease.late_after)
+                if due <= now and session.member_id is not None and not is_late:
                     self._late.add(session_id)
                     self._set_state_locked(session, LATE)
-                    due = seen + self._timeout
+                    due = seen + lease.timeout
                 if due <= now:
                     expired.append(Expired(session_id, self._remove_locked(session_id, LOST), now - seen))
                 else:
                     self._queue_locked(session, due)
             next_due = self._deadlines[0][0] if self._deadlines else None
-            self._unfinished = next_due is not None and next_due <= now
             changed = self.rev != before
-        return Sweep(expired, changed, next_due, extended)
+        return Sweep(expired, changed, next_due)
 
     # --- what the publisher needs ---------------------------------------------------------------------------
 
@@ -310,38 +362,78 @@ class Roster:
 
     # --- the caller holds the lock ----------------------------------------------------------------------------
 
-    def _lease_locked(self, session: _Session) -> float:
-        if session.member_id is None:
-            return self._registration_timeout
-        return self._timeout if session.id in self._late else self._late_after
+    def _known_locked(self, instance: str) -> Tuple[Optional[int], int]:
+        """The member of this instance, here or gone, and its newest attempt."""
+        member_id = self._instances.get(instance)
+        if member_id is not None:
+            return member_id, self._members[member_id].attempt
+        return self._departed.get(instance, (None, 0))
+
+    def _full_locked(self, observed_ip: str) -> str:
+        """Why nobody else can come in from this address; empty if somebody can."""
+        if len(self._members) >= self._max_clients:
+            return f"the server is full: it takes {counted(self._max_clients, 'client')}"
+        if 0 < self._max_per_address <= self._per_address.get(observed_ip, 0):
+            return f"the server takes {counted(self._max_per_address, 'client')} from one address, and has them"
+        return ""
+
+    def _seat_locked(self, session: _Session, member_id: int, caller: Caller, older: Optional[_Member]) -> Entry:
+        """Make ``session`` that of the member, whose row begins or goes on."""
+        now = self._clock()
+        since = older.entry.since if older is not None else int(now - self._started)
+        # One text where the two are equal, which they mostly are.
+        ip = caller.observed_ip if caller.ip == caller.observed_ip else caller.ip
+        entry = Entry(ip, caller.port, member_id, caller.name, caller.observed_ip, since)
+        session.member_id = member_id
+        session.lease = self._leases[caller.version]
+        self._members[member_id] = _Member(entry, session.id, caller.instance, caller.attempt)
+        if caller.instance:
+            self._instances[caller.instance] = member_id
+            self._departed.pop(caller.instance, None)
+        if self._max_per_address:
+            self._per_address[entry.observed_ip] = self._per_address.get(entry.observed_ip, 0) + 1
+        self._last_seen[session.id] = now
+        deadline = now + session.lease.late_after
+        if deadline < session.queued_at:
+            self._queue_locked(session, deadline)
+        self._change_locked(member_id, None, listed=True)
+        return entry
+
+    def _forget_locked(self, member: _Member) -> None:
+        """This member's row ends or is taken over: the tables that find it by something else forget it."""
+        if member.instance:
+            del self._instances[member.instance]
+            self._departed[member.instance] = (member.entry.id, member.attempt)
+            if len(self._departed) > max(DEPARTED, self._max_clients):
+                self._departed.popitem(last=False)
+        if self._max_per_address:
+            left = self._per_address[member.entry.observed_ip] - 1
+            if left:
+                self._per_address[member.entry.observed_ip] = left
+            else:
+                del self._per_address[member.entry.observed_ip]
 
     def _queue_locked(self, session: _Session, deadline: float) -> None:
         session.queued_at = deadline
         heapq.heappush(self._deadlines, (deadline, session.id))
 
-    def _extend_locked(self, now: float) -> float:
-        while self._deadlines:
-            deadline, session_id = self._deadlines[0]
-            session = self._sessions.get(session_id)
-            if session is not None and session.queued_at == deadline:
-                break
-            heapq.heappop(self._deadlines)
-        late_by = now - self._deadlines[0][0] if self._deadlines else 0.0
-        unfinished, self._unfinished = self._unfinished, False
-        if late_by <= self._pause or unfinished:
-            return 0.0  # or it was the last sweep that took so long: that is no pause
-        extension = late_by + self._interval
-        # Who has not registered yet may be about to, but has no whole heartbeat interval for it.
-        unregistered = late_by + min(self._interval, self._registration_timeout)
+    def _extend_locked(self, now: float, paused: float) -> None:
+        """Nobody is blamed for a pause of ours: each lease is longer by it, and by one interval for what waits in the
+        socket. The interval comes once in each silence, so that many pauses do not keep somebody who has gone."""
+        extended: Dict[int, float] = {}
         for session_id, session in self._sessions.items():
-            self._last_seen[session_id] += unregistered if session.member_id is None else extension
-        return extension
+            seen = self._last_seen[session_id]
+            extra = 0.0 if self._extended.get(session_id) == seen else session.lease.interval
+            # Never more than the whole lease: whoever was heard of after the pause lost nothing by it.
+            extended[session_id] = self._last_seen[session_id] = min(seen + paused + extra, max(seen, now))
+        self._extended = extended
 
     def _remove_locked(self, session_id: int, reason: str) -> Optional[Entry]:
         session = self._drop_session_locked(session_id)
         if session is None or session.member_id is None:
             return None
         member = self._members.pop(session.member_id)
+        self._forget_locked(member)
         self._change_locked(session.member_id, reason, listed=True)
         return member.entry
 
@@ -350,7 +442,7 @@ class Roster:
         if session is not None:
             del self._last_seen[session_id]
             self._late.discard(session_id)
-            self._seats_taken -= session.seated
+            self._extended.pop(session_id, None)
         return session
 
     def _set_state_locked(self, session: _Session, state: str) -> None:

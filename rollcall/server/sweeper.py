@@ -5,8 +5,9 @@ its owner, and sleeps again. It wakes when something is due, not every so often:
 milliseconds of its deadline, and a server at rest does nothing. A deadline that comes up before the one it sleeps
 for is told to it with `Sweeper.arm`.
 
-It owns its thread, its wake-up time and the condition that guards it. The roster's lock and this one are never
-held together.
+While it waits it looks at the clocks now and then: if this process did not run for a while, every lease is extended
+(see ``pause.py``). It owns its thread, its wake-up time and the condition that guards it. The roster's lock and this
+one are never held together.
 """
 
 from __future__ import annotations
@@ -18,9 +19,22 @@ import time
 from typing import Callable
 
 from rollcall.server.journal import Journal
+from rollcall.server.pause import PauseWatch
 from rollcall.server.roster import Roster, Sweep
 
 log = logging.getLogger("rollcall.sweeper")
+
+PULSE = 1.0
+"""Seconds between two looks at the clocks while there are leases, at most. A pause is told from an overload by the
+processor time since the last look, so a short timeout needs a shorter pulse."""
+
+PULSES = 30
+"""Looks in one timeout."""
+
+LEAST_PULSE = 0.05
+
+LEAST_PAUSE = 0.5
+"""Seconds: a shorter pause is no pause; half a heartbeat interval if that is less."""
 
 AFTER_A_BUG = 1.0
 """Seconds until the next sweep when one failed."""
@@ -29,7 +43,8 @@ AFTER_A_BUG = 1.0
 class Sweeper:
     """The thread that wakes when a lease is due, not every so often.
 
-    ``on_sweep`` gets each outcome, in the sweeper's thread and outside all locks.
+    ``on_sweep`` gets each outcome, in the sweeper's thread and outside all locks. ``interval`` and ``timeout`` are
+    those of the members' heartbeat: they say how short a pause matters. ``cpu_clock`` is the process's processor time.
     """
 
     def __init__(
@@ -38,11 +53,16 @@ class Sweeper:
         on_sweep: Callable[[Sweep], None],
         journal: Journal,
         clock: Callable[[], float] = time.monotonic,
+        cpu_clock: Callable[[], float] = time.process_time,
+        interval: float = 60.0,
+        timeout: float = 120.0,
     ) -> None:
         self._roster = roster
         self._journal = journal
         self._on_sweep = on_sweep
         self._clock = clock
+        self._pulse = min(PULSE, max(LEAST_PULSE, timeout / PULSES))
+        self._watch = PauseWatch(min(LEAST_PAUSE, interval / 2), clock, cpu_clock)
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         # Guards _wake_at and _stopping, and wakes the thread when they change.
         self._condition = threading.Condition(threading.Lock())
@@ -72,10 +92,13 @@ class Sweeper:
                 self._wake_at = deadline
                 self._condition.notify()
 
-    def _sweep(self) -> float:
+    def _sweep(self, paused: float) -> float:
         """Sweep once; when to do it again. A bug must not end this thread: nobody would ever be removed again."""
         try:
-            sweep = self._roster.sweep()
+            if paused:
+                message = "this server did not run for %.1f s: all leases are extended"
+                self._journal.note(log, logging.WARNING, message, paused)
+            sweep = self._roster.sweep(paused)
             self._on_sweep(sweep)
         except Exception:
             self._journal.note_exception(log, "a sweep failed; the next one comes in %g s", AFTER_A_BUG)
@@ -83,17 +106,22 @@ class Sweeper:
         return math.inf if sweep.next_due is None else sweep.next_due
 
     def _run(self) -> None:
+        paused = 0.0
         while True:
             with self._condition:
                 if self._stopping:
                     return
                 # What is armed during the sweep may come too late for it.
                 self._wake_at = math.inf
-            next_due = self._sweep()
+            next_due = self._sweep(paused)
+            paused = self._watch.paused()  # a pause may come at any time, in the middle of a sweep, too
             with self._condition:
                 self._wake_at = min(self._wake_at, next_due)
-                while not self._stopping:
+                while not (self._stopping or paused):
                     patience = self._wake_at - self._clock()
                     if patience <= 0:
                         break
-                    self._condition.wait(min(patience, threading.TIMEOUT_MAX))
+                    step = min(patience, self._pulse if self._wake_at < math.inf else threading.TIMEOUT_MAX)
+                    self._watch.plan(step)
+                    self._condition.wait(step)
+                    paused = self._watch.paused()

@@ -59,3 +59,8 @@ def check_name(name: object) -> str:
     if not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANK for char in trimmed):
         raise ProtocolError("invalid_name", f"name: has no visible character; it needs {right}")
     return trimmed
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 client``, ``2 clients``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,7 +6,7 @@ from typing import List
 
 import pytest
 
-from rollcall.client.heartbeat import BACKOFF_MOST, REGISTER_TIMEOUT, TICK, Backoff, Heartbeat
+from rollcall.client.heartbeat import BACKOFF_MOST, PROOF, REGISTER_TIMEOUT, TICK, Backoff, Heartbeat
 
 
 class Day:
@@ -89,8 +89,27 @@ def test_a_tick_far_too_late_on_either_clock_means_sleep(clock: str) -> None:
         day.wall += 3600
     else:
         day.now += 3600
-    day.tick()
+    pings = len(day.pings)
+    day.tick(answer=False)
+    assert not day.dead and len(day.pings) == pings + 1, "a suspicion is a ping now"
+    day.pass_time(PROOF - 0.01, answer=False)
+    assert not day.dead
+    day.pass_time(0.02, answer=False)
     assert day.slept and "slept for about 3599 s" in day.dead
+
+
+@pytest.mark.parametrize("clock", ["monotonic", "wall"])
+def test_a_ping_that_is_answered_proves_that_a_clock_was_set(clock: str) -> None:
+    day = Day(interval=60, timeout=120)
+    day.pass_time(5)
+    if clock == "wall":
+        day.wall += 3600
+    else:
+        day.now += 3600
+    day.tick(answer=False)
+    assert day.heartbeat.answered(day.now + 0.1, day.heartbeat.last_seq) == pytest.approx(0.1)
+    day.pass_time(PROOF + 1)
+    assert not day.dead
 
 
 def test_a_busy_machine_or_a_clock_set_back_is_not_sleep() -> None:

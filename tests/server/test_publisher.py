@@ -15,7 +15,7 @@ from protocol import ClientList, RosterDelta, decode
 from rollcall.client.roster_view import RosterView
 from rollcall.server.journal import Journal
 from rollcall.server.publisher import PUSH_INTERVAL, SLOW_AFTER, Publisher
-from rollcall.server.roster import Roster
+from rollcall.server.roster import Caller, Roster
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import Connection
 from tests.helpers import PATIENCE, ShiftedClock, wait_until
@@ -84,7 +84,7 @@ class House:
     def join(self, name: str = "Ann") -> int:
         self.sessions += 1
         self.roster.open(self.sessions)
-        assert self.roster.register(self.sessions, name, "10.0.0.1", 5000, "10.0.0.1") is not None
+        assert self.roster.register(self.sessions, Caller(name, "10.0.0.1", 5000, "10.0.0.1")) is not None
         self.publisher.wake()
         return self.sessions
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import List, Optional
+from typing import Any, List, Optional
 
 import pytest
 
 from protocol import Departure
-from rollcall.server.roster import GONE, RENEWED, RETURNED, SWEEP_BATCH, Joined, Roster, RosterFull
+from rollcall.server.roster import DEPARTED, GONE, RENEWED, RETURNED, SWEEP_BATCH, Caller, Joined, Roster, RosterFull
 from tests.helpers import FakeClock
 
 INTERVAL, TIMEOUT, REGISTRATION = 10.0, 30.0, 5.0
@@ -17,10 +17,11 @@ INTERVAL, TIMEOUT, REGISTRATION = 10.0, 30.0, 5.0
 class House:
     """A roster with a fake clock and numbered sessions."""
 
-    def __init__(self, max_clients: int = 100) -> None:
+    def __init__(self, max_clients: int = 100, max_per_address: int = 0) -> None:
         self.clock = FakeClock()
         self.roster = Roster(
             max_clients=max_clients,
+            max_per_address=max_per_address,
             heartbeat_interval=INTERVAL,
             connection_timeout=TIMEOUT,
             registration_timeout=REGISTRATION,
@@ -34,9 +35,11 @@ class House:
         self.roster.open(session)
         return session
 
-    def join(self, name: str = "Ann", token: Optional[str] = None, session: Optional[int] = None) -> Joined:
+    def join(
+        self, name: str = "Ann", token: Optional[str] = None, session: Optional[int] = None, **more: Any
+    ) -> Joined:
         session = self.open() if session is None else session
-        joined = self.roster.register(session, name, "10.0.0.1", 5000, "10.0.0.2", token)
+        joined = self.roster.register(session, Caller(name, "10.0.0.1", 5000, "10.0.0.2", 2, token, **more))
         assert joined is not None
         self.last = session
         return joined
@@ -63,7 +66,7 @@ def test_a_silent_connection_ends_at_its_registration_deadline() -> None:
     house.clock.advance(0.01)
     (gone,) = house.roster.sweep().expired
     assert (gone.session_id, gone.entry) == (session, None)
-    assert house.roster.register(session, "late", "h", 1, "h") is None
+    assert house.roster.register(session, Caller("late", "h", 1, "h")) is None
     assert house.roster.sweep().next_due is None
 
 
@@ -141,8 +144,7 @@ def test_our_own_pause_is_nobodys_absence() -> None:
     house.join("alive")
     alive = house.last
     house.clock.advance(10 * TIMEOUT)  # the process was stopped: no sweep came in time
-    sweep = house.roster.sweep()
-    assert sweep.extended == pytest.approx(10 * TIMEOUT - REGISTRATION + INTERVAL)
+    sweep = house.roster.sweep(paused=10 * TIMEOUT)
     assert sweep.expired == [] and house.names() == ["alive"]
     assert house.roster.renew(alive, house.clock.now) == RENEWED
     house.join("dead")
@@ -153,45 +155,52 @@ def test_our_own_pause_is_nobodys_absence() -> None:
     assert house.names() == ["alive"]
 
 
+def test_our_own_overload_is_nobodys_presence() -> None:
+    house = House()
+    house.join("silent")
+    house.clock.advance(TIMEOUT + 5.0)
+    (gone,) = house.roster.sweep().expired
+    assert gone.silent_for == TIMEOUT + 5.0, "a sweep that came late, with no pause to blame"
+
+
+def test_many_pauses_do_not_keep_who_has_gone() -> None:
+    house = House()
+    house.join("gone")
+    silent = 0.0  # as far as we can know: the time in which this process ran
+    while house.names():
+        house.advance(4.0)
+        silent += 4.0
+        house.clock.advance(2.0)
+        house.roster.sweep(paused=2.0)
+    assert silent <= TIMEOUT + INTERVAL + 4.0, "the interval for unread messages comes once in a silence"
+
+
+def test_who_was_heard_of_after_a_pause_has_a_whole_lease_and_no_more() -> None:
+    house = House()
+    house.join("Ann")
+    house.clock.advance(100.0)
+    house.roster.renew(house.last, house.clock.now)  # a handler was faster than the sweeper
+    house.roster.sweep(paused=100.0)
+    house.advance(TIMEOUT)
+    assert house.names() == []
+
+
 def test_a_pause_gives_who_has_not_registered_the_time_to_register_and_no_more() -> None:
     house = House()
     house.open()
     house.clock.advance(REGISTRATION + 2.0)
-    sweep = house.roster.sweep()
-    assert sweep.extended == pytest.approx(2.0 + INTERVAL) and not sweep.expired
-    house.clock.advance(min(INTERVAL, REGISTRATION))
-    assert len(house.roster.sweep().expired) == 1
-
-
-def test_a_sweep_that_took_long_is_no_pause() -> None:
-    house = House(max_clients=2000)
-    for _ in range(SWEEP_BATCH + 50):
-        house.open()
+    assert not house.roster.sweep(paused=2.0).expired
     house.clock.advance(REGISTRATION)
-    assert len(house.roster.sweep().expired) == SWEEP_BATCH
-    house.clock.advance(2.0)  # to tell so many
-    sweep = house.roster.sweep()
-    assert (len(sweep.expired), sweep.extended) == (50, 0.0)
-    house.join("next")
-    house.clock.advance(10 * TIMEOUT)
-    assert house.roster.sweep().extended > 0.0, "a real pause still is one"
-
-
-def test_a_sweep_that_is_a_little_late_extends_nothing() -> None:
-    house = House()
-    house.join()
-    house.advance(1.5 * INTERVAL - 0.1)
-    house.clock.advance(0.5)
-    assert house.roster.sweep().extended == 0.0
+    assert len(house.roster.sweep().expired) == 1
 
 
 def test_an_earlier_deadline_is_not_hidden_by_a_later_one() -> None:
     clock = FakeClock()
     roster = Roster(heartbeat_interval=0.1, connection_timeout=0.3, registration_timeout=60, clock=clock)
     roster.open(1)
-    joined = roster.register(1, "Ann", "h", 1, "h")
+    joined = roster.register(1, Caller("Ann", "h", 1, "h"))
     assert joined is not None
-    assert joined.deadline == roster.sweep().next_due == pytest.approx(clock.now + 0.15)
+    assert clock.now + joined.late_after == roster.sweep().next_due == pytest.approx(clock.now + 0.15)
 
 
 def test_ids_never_repeat_and_names_may() -> None:
@@ -222,27 +231,116 @@ def test_the_client_beyond_the_last_seat_is_refused_until_one_comes_free() -> No
     assert house.names() == ["Ben", "Cleo"]
 
 
-def test_connections_that_have_not_registered_hold_a_seat_until_their_deadline() -> None:
+def test_connections_that_have_not_registered_take_no_seat() -> None:
     house = House(max_clients=2)
-    mute = house.open()
+    for _ in range(10):
+        house.open()
+    waiting = house.open()
     house.join("Ann")
-    waiting = house.open()
-    with pytest.raises(RosterFull):
-        house.join("Ben", session=waiting)
-    waiting = house.open()
-    house.roster.remove(mute, "lost")
     assert house.join("Ben", session=waiting).entry.name == "Ben"
 
 
-def test_the_first_to_connect_are_seated_however_many_come_after_them() -> None:
-    house = House(max_clients=3)
-    crowd = [house.open() for _ in range(10)]
-    for session in crowd[:3]:
-        house.join(session=session)
-    for session in crowd[3:]:
-        with pytest.raises(RosterFull):
-            house.join(session=session)
-    assert len(house.roster) == 3
+def test_only_who_has_not_registered_can_be_dropped_for_that() -> None:
+    house = House()
+    mute = house.open()
+    house.join("Ann")
+    assert house.roster.drop_unregistered(mute) and not house.roster.drop_unregistered(mute)
+    assert not house.roster.drop_unregistered(house.last)
+    assert house.names() == ["Ann"]
+
+
+def test_the_members_of_one_address_are_bounded_if_wanted_and_who_comes_back_is_in() -> None:
+    house = House(max_per_address=2)
+    first = house.join("Ann", instance="a" * 32, attempt=1)
+    house.join("Ben")
+    ben = house.last
+    with pytest.raises(RosterFull, match="2 clients from one address"):
+        house.join("Cleo")
+    assert house.join("Ann", instance="a" * 32, attempt=2).entry.id == first.entry.id
+    house.roster.remove(ben, "left")
+    house.join("Cleo")
+    with pytest.raises(RosterFull):
+        house.join("Dora")
+
+
+# --- calls that are read in another order than they were made ---------------------------------------------------------
+
+ANN = "5f3c" * 8
+
+
+def test_the_newest_call_of_an_instance_wins_whoever_is_read_last() -> None:
+    house = House()
+    newer = house.join("Ann", instance=ANN, attempt=2)
+    session = house.last
+    older = house.open()
+    assert house.roster.register(older, Caller("Ann", "h", 1, "h", instance=ANN, attempt=1)) is None
+    assert house.roster.renew(session, house.clock.now) == RENEWED, "the newer one is still there"
+    assert older not in house.roster._sessions and house.names() == ["Ann"]
+    again = house.join("Ann", instance=ANN, attempt=3)
+    assert again.replaced == session and again.entry.id == newer.entry.id, "token or not"
+
+
+def test_a_call_that_is_read_after_its_member_has_gone_makes_no_ghost() -> None:
+    house = House()
+    first = house.join("Ann", instance=ANN, attempt=7)
+    house.roster.remove(house.last, "left")
+    assert house.roster.register(house.open(), Caller("Ann", "h", 1, "h", instance=ANN, attempt=6)) is None
+    assert house.names() == []
+    back = house.join("Ann", instance=ANN, attempt=8)
+    assert back.entry.id == first.entry.id and back.resumed
+
+
+def test_an_instance_that_does_not_count_is_last_read_wins() -> None:
+    house = House()
+    first = house.join("Ann", instance=ANN, attempt=0)
+    session = house.last
+    assert house.join("Ann", instance=ANN, attempt=0).replaced == session
+    assert house.names() == ["Ann"] and first.replaced is None
+
+
+def test_another_instance_with_a_valid_token_always_wins() -> None:
+    house = House()
+    first = house.join("Ann", instance=ANN, attempt=9)
+    session = house.last
+    taken = house.join("Ann", first.resume_token, instance="b" * 32, attempt=1)
+    assert (taken.entry.id, taken.replaced) == (first.entry.id, session)
+    back = house.join("Ann", first.resume_token, instance=ANN, attempt=10)
+    assert back.entry.id == first.entry.id and house.names() == ["Ann"]
+
+
+def test_an_instance_that_is_here_is_not_made_somebody_else_by_a_token() -> None:
+    house = House()
+    ben = house.join("Ben")
+    ann = house.join("Ann", instance=ANN, attempt=1)
+    again = house.join("Ann", ben.resume_token, instance=ANN, attempt=2)
+    assert again.entry.id == ann.entry.id and house.names() == ["Ben", "Ann"]
+
+
+def test_what_is_remembered_of_those_who_went_is_bounded() -> None:
+    house = House(max_clients=10)
+    for number in range(DEPARTED + 50):
+        house.join(instance=f"{number:032}", attempt=1)
+        house.roster.remove(house.last, "left")
+    assert len(house.roster._departed) == DEPARTED and not house.roster._instances
+
+
+# --- version 1 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lease", "late_after"), [(150.0, 90.0), (600.0, 90.0), (20.0, 15.0), (0.2, 0.15)])
+def test_version_1_has_a_lease_of_its_own(lease: float, late_after: float) -> None:
+    clock = FakeClock()
+    roster = Roster(heartbeat_interval=2.0, connection_timeout=6.0, version_1_timeout=lease, clock=clock)
+    roster.open(1)
+    joined = roster.register(1, Caller("", "h", 1, "h", version=1))
+    assert joined is not None and joined.late_after == pytest.approx(late_after)
+    clock.advance(late_after + 0.001)
+    roster.sweep()
+    assert roster.is_late(1) and len(roster) == 1
+    clock.advance(lease - late_after - 0.002)
+    assert roster.sweep().expired == []
+    clock.advance(0.002)
+    assert len(roster.sweep().expired) == 1 and not roster.is_late(1)
 
 
 def test_resume_keeps_the_row_and_replaces_the_older_session() -> None:
@@ -284,7 +382,7 @@ def test_a_token_is_the_same_each_time_and_another_for_each_member_and_each_run(
     assert house.join("Ann", tokens[0]).resume_token == tokens[0]
     other = Roster(token_key=b"x" * 32)
     other.open(1)
-    joined = other.register(1, "Eve", "h", 1, "h", tokens[7])
+    joined = other.register(1, Caller("Eve", "h", 1, "h", resume_token=tokens[7]))
     assert joined is not None and joined.entry.id == 1, "a token of another run is worth nothing"
     assert joined.resume_token != tokens[0]
 
@@ -307,7 +405,7 @@ def test_a_strangers_token_is_a_new_member() -> None:
 def test_a_session_registers_once() -> None:
     house = House()
     house.join()
-    assert house.roster.register(house.last, "again", "h", 1, "h") is None
+    assert house.roster.register(house.last, Caller("again", "h", 1, "h")) is None
 
 
 def test_changes_name_each_member_once_as_it_is_now() -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Callable, Iterator, List, Tuple
 
 import pytest
 
 from rollcall.server import sweeper
 from rollcall.server.journal import Journal
-from rollcall.server.roster import Roster, Sweep
+from rollcall.server.roster import Caller, Roster, Sweep
 from rollcall.server.sweeper import Sweeper
-from tests.helpers import PATIENCE
+from tests.helpers import PATIENCE, FakeClock, ShiftedClock
 
 
 @contextmanager
@@ -49,9 +50,9 @@ def test_a_nearer_deadline_wakes_it_from_a_longer_sleep() -> None:
     with sweeping(roster, outcomes) as thread:
         thread.arm(roster.open(1))
         thread.arm(roster.open(2))
-        joined = roster.register(2, "Ann", "h", 1, "h")
+        joined = roster.register(2, Caller("Ann", "h", 1, "h"))
         assert joined is not None
-        thread.arm(joined.deadline)
+        thread.arm(time.monotonic() + joined.late_after)
         (gone,) = next_expired(outcomes).expired
         assert gone.session_id == 2
 
@@ -65,6 +66,33 @@ def test_it_rests_while_nothing_is_due() -> None:
             thread.arm(roster.open(session))
         with pytest.raises(queue.Empty):
             outcomes.get(timeout=0.3)
+
+
+def test_a_pause_is_noticed_while_nothing_is_due_and_an_overload_is_none() -> None:
+    clock, cpu = ShiftedClock(), ShiftedClock()
+    roster = Roster(heartbeat_interval=20.0, connection_timeout=60.0, registration_timeout=600.0, clock=clock)
+    sweeps: queue.Queue[float] = queue.Queue()
+    sweep = roster.sweep
+
+    def note(paused: float = 0.0) -> Sweep:
+        sweeps.put(paused)
+        return sweep(paused)
+
+    roster.sweep = note  # type: ignore[method-assign]
+    cases: List[Tuple[Callable[[], float], bool]] = [(FakeClock(), True), (cpu, False)]
+    for session, (cpu_clock, told) in enumerate(cases):
+        thread = Sweeper(roster, lambda outcome: None, Journal(), clock, cpu_clock, 20.0, 3.0)
+        roster.open(session)
+        thread.start()
+        sweeps.get(timeout=PATIENCE)
+        cpu.shift += 4.0
+        clock.shift += 4.0
+        if told:
+            assert sweeps.get(timeout=PATIENCE) == pytest.approx(4.0, abs=0.5)
+        else:
+            with pytest.raises(queue.Empty):
+                sweeps.get(timeout=0.3)
+        thread.stop()
 
 
 def test_a_bug_in_a_sweep_is_logged_and_does_not_end_it(

@@ -53,3 +53,26 @@ def test_a_decoder_is_idle_between_lines_only() -> None:
     assert not decoder.idle
     assert list(decoder.feed(b"\n")) == [b"b"]
     assert decoder.idle
+
+
+@given(st.integers(1, 40), st.booleans())
+def test_the_limit_in_force_at_a_lines_first_byte_holds_whatever_the_packets(size: int, fits: bool) -> None:
+    stream = b"register" * 4 + b"\n" + b"x" * (10 if fits else 11) + b"\n"
+    decoder = LineDecoder(100)
+    lines: List[bytes] = []
+    refused = False
+    try:
+        for start in range(0, len(stream), size):
+            for line in decoder.feed(stream[start : start + size]):
+                lines.append(line)
+                decoder.max_line = 10
+    except ProtocolError:
+        refused = True
+    assert (len(lines), refused) == (2, False) if fits else (1, True)
+
+
+def test_a_line_that_has_begun_may_end_as_it_began() -> None:
+    decoder = LineDecoder(100)
+    assert list(decoder.feed(b"x" * 50)) == []
+    decoder.max_line = 10
+    assert list(decoder.feed(b"x\n")) == [b"x" * 51]
