@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import shutil
 import subprocess
 import tempfile
-import textwrap
 from pathlib import Path
 from typing import Dict
 
@@ -32,7 +30,8 @@ Depends: libc6 (>= {glibc}), libxcb1, zlib1g
 Section: net
 Priority: optional
 Description: live roster for a class or a demo on a LAN
- {description}
+ Who is connected right now, and are they really still there? A live roster
+ for a class or a demo on a LAN.
  .
  rollcall-server runs on one machine; everyone else starts rollcall-client
  and sees the live roster. Settings of the server: /etc/rollcall/config.toml
@@ -51,8 +50,6 @@ def build_deb(programs: Path, target: Path, version: str, glibc: str, date: int)
         root = Path(name) / "root"
         _fill(root, programs, date)
         size = sum(file.lstat().st_size for file in root.rglob("*") if file.is_file() and not file.is_symlink())
-        described = re.search(r'^description = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
-        assert described is not None
         (root / "DEBIAN").mkdir()
         (root / "DEBIAN" / "conffiles").write_text("/etc/rollcall/config.toml\n")
         (root / "DEBIAN" / "control").write_text(
@@ -61,7 +58,6 @@ def build_deb(programs: Path, target: Path, version: str, glibc: str, date: int)
                 architecture=architecture,
                 size=-(-size // 1024),
                 glibc=glibc,
-                description="\n ".join(textwrap.wrap(described.group(1), 76)),
             )
         )
         _normalise(root, date)
