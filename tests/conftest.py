@@ -42,6 +42,13 @@ def _children() -> List[str]:
     return found
 
 
+def pytest_collection_finish() -> None:
+    """What stands before the first test (modules, strategies, the tests themselves) need not be looked through again
+    after each of them: that took 30 ms of every test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail any test after which a thread, a socket or a child process is still there."""
