@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import configparser
+import fnmatch
 import json
 import re
+import xml.etree.ElementTree
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Set, Tuple
 
 import pytest
 
+import draw_architecture
 import protocol
 from protocol import ERROR_CODES, MAX_SERVER_LINE, ClientList, Message, decode, encode
 from rollcall.server import config
+from tests.test_house import FLOOR, FRONT_DOORS, MAY_IMPORT, MODULES, name_of, place_of
 
 ROOT = Path(__file__).resolve().parent.parent
 HEARTBEAT = (ROOT / "docs" / "HEARTBEAT.md").read_text(encoding="utf-8")
-BUILDING = (ROOT / "docs" / "BUILDING.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES: List[str] = re.findall(r"```json\n(.*?)\n```", HEARTBEAT, re.DOTALL)
 PACKED = '"type":"packed"'
@@ -84,16 +90,158 @@ def test_the_limits_are_the_programs_own() -> None:
     assert f"after {heartbeat.GOOD_CONNECTION:.0f} seconds of good connection" in HEARTBEAT
 
 
-@pytest.mark.parametrize("text", [README, HEARTBEAT, BUILDING], ids=["README", "HEARTBEAT", "BUILDING"])
-def test_what_is_linked_and_named_exists(text: str) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert any((folder / target).exists() for folder in (ROOT, ROOT / "docs")), target
-    titles = re.findall(r"^#+ (.*)", text, re.MULTILINE)
-    headings = {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
-    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
-        assert anchor in headings, anchor
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+def headings(document: Path) -> Set[str]:
+    titles = re.findall(r"^#+ (.*)", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
+def test_what_is_linked_and_named_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):
+        file = document.parent / target if target else document
+        assert file.exists(), target
+        assert not anchor or anchor in headings(file), f"{target}#{anchor}"
     for program in re.findall(r"python (\S+\.py)", text):
         assert (ROOT / program).is_file(), program
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
+def test_every_file_of_ours_that_is_named_is_where_it_is_said_to_be(document: Path) -> None:
+    places = (ROOT, ROOT / "build_scripts", ROOT / "benchmarks")  # the latter two: documents about one folder
+    for name in re.findall(r"`([\w./-]+\.(?:py|c|sh|bat|toml|md))`", document.read_text(encoding="utf-8")):
+        is_ours = not name.startswith("/") and any((place / name).is_file() for place in places)
+        assert is_ours or name.startswith("/etc/"), name
+
+
+# --- docs/ARCHITECTURE.md ---------------------------------------------------------------------------------------------
+
+
+def rows(title: str) -> List[List[str]]:
+    """The cells of the table below that heading, without its head."""
+    section = ARCHITECTURE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def named_place(words: str) -> str:
+    """A room or front door as the document calls it, by the name that the rules of the house have for it."""
+    bare = words.strip("`").rstrip("/")
+    if bare == "the floor":
+        return FLOOR
+    room = bare.rpartition("/")[2]
+    return f"{room} room" if room in FRONT_DOORS else room[:-3] if room.endswith(".py") else room
+
+
+def test_the_rooms_are_as_the_house_has_them() -> None:
+    table = {named_place(room): {named_place(name) for name in may.split(", ")} for room, may, _ in rows("The rooms")}
+    assert table == {place: (may - {place} or {"nothing"}) for place, may in MAY_IMPORT.items()}
+
+
+def test_every_module_is_named_in_its_room() -> None:
+    for room, _, content in rows("The rooms"):
+        named = set(re.findall(r"`([a-z_]+)`", content))
+        modules = {file.stem for file in MODULES if place_of(name_of(file)) == named_place(room)} - {"__init__"}
+        if not room.endswith(".py`"):
+            assert named == modules, room
+
+
+def test_each_walk_passes_files_that_are_there_and_a_join_passes_none_twice() -> None:
+    section = ARCHITECTURE.partition("## The life of a join")[2].partition("\n## ")[0]
+    walk = re.findall(r"`([\w/]+\.py)`", section)
+    assert walk[0] == "server.py" and walk[-1] == "rollcall/window/table.py"
+    assert sorted(walk) == sorted(set(walk))
+
+
+def threads_and_locks() -> Iterator[Tuple[str, str, str]]:
+    """What the code makes: ``thread`` and its name, or ``lock of`` and the class, and the file."""
+    for file in MODULES:
+        for part in ast.parse(file.read_text(encoding="utf-8")).body:
+            owner = part.name if isinstance(part, ast.ClassDef) else ""
+            for node in ast.walk(part):
+                if not isinstance(node, ast.Call):
+                    continue
+                call = ast.unparse(node.func).rpartition(".")[2]
+                if call == "Thread":
+                    names = [word.value for word in node.keywords if word.arg == "name"]
+                    assert names and isinstance(names[0], ast.Constant), f"{file.name}: a thread without a name"
+                    yield "thread", str(names[0].value), file.relative_to(ROOT).as_posix()
+                elif call in ("Lock", "RLock", "Semaphore") or (call == "Condition" and not node.args):
+                    yield "lock of", owner, file.relative_to(ROOT).as_posix()
+
+
+def test_the_table_has_every_thread_and_lock_and_no_other() -> None:
+    table = {
+        (kind, name, file)
+        for what, files, _, _ in rows("Threads and locks")
+        for kind, name in re.findall(r"^(thread|lock of) `([\w-]+)`$", what)
+        for file in re.findall(r"`([^`]+)`", files)
+    }
+    without_an_object = {("thread", "main", f"{door}.py") for door in FRONT_DOORS}
+    without_an_object.add(("thread", "client-N", "rollcall/server/handler.py"))
+    assert table == set(threads_and_locks()) | without_an_object
+
+
+def test_the_picture_is_what_the_script_draws_and_shows_what_the_table_says() -> None:
+    drawn = draw_architecture.picture()
+    assert draw_architecture.TARGET.read_text(encoding="utf-8") == drawn, "run build_scripts/draw_architecture.py"
+    xml.etree.ElementTree.fromstring(drawn)
+    grids = (draw_architecture.SERVER, draw_architecture.CLIENT)
+    shown = {("thread", name) for grid in grids for name, _, _ in grid.threads}
+    shown |= {("lock of", shared.name) for grid in grids for shared in grid.shared if shared.locked}
+    told = {
+        match for what, *_ in rows("Threads and locks") for match in re.findall(r"^(thread|lock of) `([\w-]+)`$", what)
+    }
+    assert shown == told - {("lock of", "CrashReporter")}, "that one is for all threads, when they fail"
+    assert all(len(marks) == len(grid.shared) for grid in grids for _, _, marks in grid.threads)
+
+
+def test_the_documents_are_short() -> None:
+    assert len(ARCHITECTURE.splitlines()) <= 120
+    assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 50, "one screen"
+
+
+# --- .editorconfig ----------------------------------------------------------------------------------------------------
+
+
+def wishes_for(name: str) -> Dict[str, str]:
+    """What ``.editorconfig`` says of a file of that name: later sections win."""
+    rules = configparser.ConfigParser()
+    rules.read_string("[top]\n" + (ROOT / ".editorconfig").read_text(encoding="utf-8"))
+    wishes: Dict[str, str] = {}
+    for section in rules.sections():
+        choice = re.fullmatch(r"\*\.\{(.+)\}", section)
+        patterns = [f"*.{ending}" for ending in choice.group(1).split(",")] if choice else [section]
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            wishes.update(rules[section])
+    return wishes
+
+
+def text_files() -> List[Path]:
+    places = (".", "docs", ".github/workflows", "build_scripts", "benchmarks", "rollcall/*", "tests", "tests/*")
+    endings = ("py", "md", "toml", "txt", "bat", "sh", "command", "yml", "c", "svg", "spec", "desktop")
+    return sorted({file for place in places for ending in endings for file in ROOT.glob(f"{place}/*.{ending}")})
+
+
+def test_the_files_are_as_the_editorconfig_says() -> None:
+    files = text_files()
+    found = {file.name for file in files}
+    assert found >= {"server.py", "handler.py", "test_roster.py", "README.md", "architecture.svg", "build.bat"}
+    ruff = re.search(r"^line-length = (\d+)$", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert ruff is not None and wishes_for("server.py")["max_line_length"] == ruff.group(1), "ruff holds that one"
+    for file in files:
+        wishes, data = wishes_for(file.name), file.read_bytes()
+        text = data.decode("utf-8" if wishes["charset"] == "utf-8" else "ascii")
+        end = {"lf": "\n", "crlf": "\r\n"}[wishes["end_of_line"]]
+        assert not text or text.endswith(end), f"{file.name} ends in the middle of a line"
+        for number, line in enumerate(text.split(end), 1):
+            where = f"{file.name}:{number}"
+            assert "\n" not in line and "\r" not in line, f"{where}: another end of line"
+            assert line == line.rstrip(), f"{where}: spaces at the end"
+            assert not line.lstrip(" ").startswith("\t"), f"{where}: a tab"
 
 
 def test_the_first_screen_of_the_readme_has_both_commands() -> None:
