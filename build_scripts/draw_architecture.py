@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "architecture.svg"
-WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1000, 34, 368, 100, 92
+WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1040, 34, 368, 92, 88
 LOCKS, PUTS, TAKES = "●", "▼", "■"
 
 
@@ -37,6 +37,7 @@ SERVER = Grid(
     "A server",
     (
         Shared("Room", "connections", True),
+        Shared("Gate", "not yet in", True),
         Shared("Roster", "leases", True),
         Shared("Sweeper", "when to wake", True),
         Shared("Connection", "order of bytes", True),
@@ -44,12 +45,12 @@ SERVER = Grid(
         Shared("Journal", "queue", False),
     ),
     (
-        ("main", "a signal, then the end of all the others", "●·●●■▼"),
-        ("accept", "somebody who connects", "●●●··▼"),
-        ("client-N", "its own client (one for each connection)", "●●●●▼▼"),
-        ("sweeper", "the next lease that is due", "●●●●▼▼"),
-        ("publisher", "its bell, or a slow socket that takes more", "·●·●■▼"),
-        ("journal", "a line to write", "·····■"),
+        ("main", "a signal, then the end of all the others", "●··●●■▼"),
+        ("accept", "somebody who connects", "●●●●●·▼"),
+        ("client-N", "its own client (one for each connection)", "●●●●●▼▼"),
+        ("sweeper", "the next lease that is due", "●·●●●▼▼"),
+        ("publisher", "its bell, or a slow socket that takes more", "··●·●■▼"),
+        ("journal", "a line to write", "······■"),
     ),
 )
 CLIENT = Grid(
