@@ -38,13 +38,17 @@ from rollcall.server.config import ConfigError, ServerConfig, load
 from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS, ClientHandler
 from rollcall.server.machine import (
+    LOOK_AGAIN,
+    listening_address,
+    own_address,
     plain_ip,
+    print_addresses,
     raise_descriptor_limit,
-    reachable_addresses,
     run_on_one_cpu,
     use_small_stacks,
 )
 from rollcall.server.room import Room
+from rollcall.wire.address import Address
 from rollcall.wire.connection import Connection, Trace, trace_line
 
 log = logging.getLogger("rollcall.server")
@@ -88,22 +92,20 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         quiet: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if ":" in config.host:
-            self.address_family = socket.AF_INET6
+        self.address_family, target = listening_address(config.host, config.port if port is None else port)
         # The accept thread only. Before socketserver's own constructor: that closes the server if it cannot bind.
         self._next_session = 1
         self._refused: Deque[Tuple[float, socket.socket]] = deque()
         self._reserve: Optional[int] = os.open(os.devnull, os.O_RDONLY)
         self._complained_at = -math.inf
-        super().__init__((config.host, config.port if port is None else port), ClientHandler)
+        super().__init__(target, ClientHandler)
         self.room = Room(config, trace, quiet, clock)
         self._accept_thread = threading.Thread(target=self.serve_forever, name="accept", daemon=True)
 
     @property
     def address(self) -> Tuple[str, int]:
         """Host and port that the server really listens on."""
-        host, port = self.socket.getsockname()[:2]
-        return str(host), int(port)
+        return own_address(self.socket)
 
     def server_bind(self) -> None:
         """Bind; an IPv6 wildcard takes IPv4 clients as well. Accepted sockets inherit the send buffer's bound."""
@@ -309,9 +311,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     signals = Signals()
     server.start()
     host, port = server.address
-    print(f"Listening on {host}:{port}", flush=True)
-    print("Clients connect to:", *reachable_addresses(host, port), sep="\n  ", flush=True)
-    signals.wait()
+    print(f"Listening on {Address(host, port)}", flush=True)
+    told = print_addresses(host, port)
+    while signals.wait(math.inf if told else LOOK_AGAIN) is None:
+        told = print_addresses(host, port, once_there=True)
     server.room.journal.note(log, logging.INFO, "stopping: telling %d clients", len(server.room.roster))
     if not server.stop():
         os._exit(1)  # a thread waits for a terminal for ever, with a lock that an orderly exit needs
@@ -320,7 +323,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _cannot_listen(config: ServerConfig, error: OSError) -> str:
-    where = f"cannot listen on {config.host}:{config.port}"
+    where = f"cannot listen on {Address(config.host, config.port)}"
     if error.errno == errno.EADDRINUSE:
         if config.port_attempts > 1:
             where += f" nor on the {config.port_attempts - 1} ports after it"

@@ -38,7 +38,7 @@ def test_the_server_shows_its_settings_and_where_it_listens(tmp_path: Path) -> N
             rf"^Listening on 127.0.0.1:{server.port}$",
         ):
             server.wait_for_line(line)
-        server.wait_for_line(rf"^  127.0.0.1:{server.port}$")
+        server.wait_for_line(rf"^  127.0.0.1:{server.port}  \(only on this computer\)$")
         assert text.index("Settings") < text.index("Listening")
         assert server.stop() == 0
         assert "Traceback" not in server.text

@@ -149,7 +149,7 @@ def test_names_are_trimmed_and_all_scripts_are_welcome() -> None:
         (b"[1]", "must be an object"),
         (b"{}", 'with a "type"'),
         (b'{"type":1}', 'with a "type"'),
-        (b'{"type":"ping"', "not JSON at character"),
+        (b'{"type":"ping"', "not JSON (wrong at character 14)"),
         (b'{"type":"ping"}{"type":"ping"}', "not JSON"),
         (b'{"type":"ping","seq":NaN}', "not JSON"),
         (b'{"type":"error","code":"x","retry_after":Infinity}', "not JSON"),

@@ -43,13 +43,16 @@ class Signals:
         """True once a signal has come, until `wait` has returned it."""
         return not self._caught.empty()
 
-    def wait(self) -> int:
-        """Wait for a signal; its number."""
+    def wait(self, seconds: float = math.inf) -> Optional[int]:
+        """Wait for a signal, at most so long; its number, or None."""
+        deadline = time.monotonic() + seconds
         while True:
+            left = deadline - time.monotonic()
             try:
-                return self._caught.get(timeout=STEP)
+                return self._caught.get(timeout=max(0.0, min(STEP, left)))
             except queue.Empty:
-                pass
+                if left <= STEP:
+                    return None
 
     def _note(self, number: int, frame: Optional[FrameType]) -> None:
         now = time.monotonic()

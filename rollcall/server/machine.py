@@ -5,12 +5,17 @@ Each function asks the operating system for something once, at the start of the 
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import logging
 import os
 import socket
 import sys
 import threading
-from typing import Dict, List
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from rollcall.wire.address import Address
+from rollcall.wire.interfaces import Interface, interfaces, scope_problem
 
 log = logging.getLogger("rollcall.server")
 
@@ -26,30 +31,122 @@ PATIENCE_PER_CLIENT = 0.0001
 """Seconds, see `run_on_one_cpu`: those who wait look up 10,000 times a second at most, however many they are."""
 
 
+ONLY_HERE = "only on this computer"
+
+LOOK_AGAIN = 3.0
+"""Seconds between two looks whether there is a network now."""
+
+
 def plain_ip(address: str) -> str:
     """The address as people write it: an IPv4 address that came through an IPv6 socket loses its ``::ffff:``."""
     return address[7:] if address.startswith("::ffff:") else address
 
 
-def reachable_addresses(host: str, port: int) -> List[str]:
-    """The addresses that a student can type, best guess first. Nothing is sent to find them."""
+class Reachable(NamedTuple):
+    """An address that a student can type, and what there is to know about it. ``str()`` is the line to show."""
+
+    address: Address
+    remark: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.address}  ({self.remark})" if self.remark else str(self.address)
+
+
+def reachable_addresses(host: str, port: int) -> List[Reachable]:
+    """Where a server that listens on ``host`` can be reached, best guess first, this computer's own last.
+
+    Nothing is sent, no name server is asked, nothing waits. For all addresses (``0.0.0.0``, ``::``) these are the ones
+    of every interface that is up: of real networks first, among them that with the default route, then private before
+    public ones; those that a computer gives itself (link-local) after them; last what a VPN, containers or virtual
+    machines see. A VPN is no guess for a classroom, even where it has taken the default route.
+    """
     if host not in ("0.0.0.0", "::"):
-        return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
-    found: Dict[str, None] = {}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Connecting a UDP socket only asks the routing table for the local address (documentation net, RFC 5737).
-            probe.connect(("192.0.2.1", 9))
-            found[probe.getsockname()[0]] = None
-        except OSError:
-            pass  # no route: the machine is on no network
+        only_here = host.startswith("127.") or host == "::1"
+        return [Reachable(Address(host, port), ONLY_HERE if only_here else _scope_remark(host))]
+    families = (socket.AF_INET,) if host == "0.0.0.0" else (socket.AF_INET, socket.AF_INET6)
+    default = [ip for ip in map(_default_source, families) if ip]
     try:
-        for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET, socket.SOCK_STREAM):
-            found[str(info[4][0])] = None
+        found = _ranked(interfaces(), default, with_ipv6=host == "::")
+    except OSError as error:
+        log.info("the addresses are a guess: %s", error.strerror or error)
+        found = {ip: "" for ip in default if not ip.startswith("127.") and ip != "::1"}
+    return [Reachable(Address(ip, port), remark) for ip, remark in {**found, "127.0.0.1": ONLY_HERE}.items()]
+
+
+def print_addresses(host: str, port: int, once_there: bool = False) -> bool:
+    """Say where clients connect to. False if there is no network yet, so that it is worth to look again; with
+    ``once_there`` nothing is said then."""
+    reachable = reachable_addresses(host, port)
+    missing = len(reachable) == 1 and host in ("0.0.0.0", "::")
+    if missing and once_there:
+        return False
+    lines = ["Clients connect to:", *map(str, reachable)]
+    if missing:
+        lines.append("no network yet: the address for the others will stand here when there is one")
+    print(*lines, sep="\n  ", flush=True)
+    return not missing
+
+
+def listening_address(host: str, port: int) -> Tuple[int, Tuple[Any, ...]]:
+    """Family and socket address to bind, with the scope of ``fe80::1%eth0``, which a pair of host and port loses.
+
+    Raises OSError. A name stays a name: it is looked up when it is bound.
+    """
+    flags = socket.AI_NUMERICHOST | socket.AI_PASSIVE
+    problem = scope_problem(host)
+    if problem is not None:
+        raise OSError(errno.EADDRNOTAVAIL, problem)
+    try:
+        family, _, _, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)[0]
+    except (socket.gaierror, UnicodeError):
+        return socket.AF_INET, (host, port)
+    return family, target
+
+
+def own_address(listener: socket.socket) -> Tuple[str, int]:
+    """Host and port that a socket listens on, with the scope that Python keeps in a part of its own."""
+    host, port, *more = listener.getsockname()
+    if more and more[1]:
+        host += "%" + next((one.scope for one in interfaces() if one.index == more[1]), str(more[1]))
+    return str(host), int(port)
+
+
+def _ranked(found: List[Interface], default: List[str], with_ipv6: bool) -> Dict[str, str]:
+    """The addresses, best first, each with a remark."""
+    rows: List[Tuple[Tuple[bool, ...], str, str]] = []
+    for interface in found:
+        has_route = any(address.ip in default for address in interface.addresses)
+        aside = interface.is_vpn or (interface.is_inside and not has_route)
+        for address in interface.addresses if interface.up and not interface.loopback else ():
+            if address.is_ipv6 and (not with_ipv6 or (aside and address.is_link_local)):
+                continue
+            public = not ipaddress.ip_address(address.ip).is_private
+            rank = (aside, address.is_link_local, address.is_ipv6, not has_route, public)
+            ip = f"{address.ip}%{interface.scope}" if address.is_ipv6 and address.is_link_local else address.ip
+            remark = f"{interface.name}: {'a VPN' if interface.is_vpn else 'inside this computer'}" if aside else ""
+            rows.append((rank, ip, remark or _scope_remark(ip)))
+    rows.sort(key=lambda row: row[0])
+    if rows and rows[0][0][:2] == (False, False):  # a real address: then nobody should type fe80::…
+        rows = [row for row in rows if "%" not in row[1]]
+    return {ip: remark for _, ip, remark in rows}
+
+
+def _scope_remark(ip: str) -> str:
+    return "after the % comes the network card of the computer that connects" if "%" in ip else ""
+
+
+def _default_source(family: int) -> Optional[str]:
+    """The own address on the way to everywhere else, if there is one.
+
+    Connecting a UDP socket only asks the routing table (documentation nets, RFC 5737 and RFC 3849).
+    """
+    target = "192.0.2.1" if family == socket.AF_INET else "2001:db8::1"
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((target, 9))
+            return str(probe.getsockname()[0])
     except OSError:
-        pass
-    others = [ip for ip in found if not ip.startswith("127.") and ip != "0.0.0.0"]
-    return [f"{ip}:{port}" for ip in [*others, "127.0.0.1"]]
+        return None  # no route: the machine is on no network
 
 
 def raise_descriptor_limit(max_clients: int, spare: int) -> None:

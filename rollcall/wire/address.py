@@ -25,7 +25,7 @@ MAX_HOST = 253
 """Characters of a host name (RFC 1035, section 2.3.4)."""
 
 MAX_PREFIX = 128
-"""The longest prefix of a network: ``10.0.0.5/24`` is how a computer shows its own address, the host is ``10.0.0.5``."""
+"""The longest prefix of a network: a computer shows its own address as ``10.0.0.5/24``; the host is ``10.0.0.5``."""
 
 _WRAPPING = "\"'`´<>()*«»‹›‘’‚‛“”„‟"
 # What input methods for wide characters type instead of ASCII (U+FF01 to U+FF5E), and their full stop.

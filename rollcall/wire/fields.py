@@ -61,10 +61,9 @@ def parse_object(line: bytes) -> Dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ProtocolError("bad_message", f"the line is not UTF-8 (byte {error.start})") from None
     except ValueError as error:  # JSONDecodeError, NaN, and integers of thousands of digits
-        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        raise ProtocolError(
-            "bad_message", f'the line is not JSON{where}; send one object a line, such as {{"type":"ping"}}'
-        ) from None
+        where = f" (wrong at character {error.pos})" if isinstance(error, json.JSONDecodeError) else ""
+        message = f'the line is not JSON{where}; a line is one object, such as {{"type":"ping"}}'
+        raise ProtocolError("bad_message", message) from None
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
         raise ProtocolError("bad_message", 'the line must be an object with a "type", such as {"type":"ping"}')
     return fields
