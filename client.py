@@ -39,7 +39,7 @@ from protocol import (
     encode,
 )
 from rollcall.client import events
-from rollcall.client.dial import STEP, Cancelled, connect, say
+from rollcall.client.dial import STEP, Cancelled, NotOurs, connect, first_words, say
 from rollcall.client.events import Event
 from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
 from rollcall.client.login import login_name
@@ -228,10 +228,12 @@ class Client:
             raise _Ended("the server closed the connection")
         except _Ended as ended:
             return _Ending(self._cause or str(ended), ended.error)
+        except NotOurs as error:
+            return _Ending(self._cause or str(error), None)
         except Cancelled:
             return _Ending("stopped", None)
         except ProtocolError as error:
-            return _Ending(f"the server does not speak Rollcall's protocol: {error}", None)
+            return _Ending(f"this is not a Rollcall server, or it is out of order: {error}", None)
         except OSError as error:
             return _Ending(self._cause or say(error, self.address), None)
         finally:
@@ -264,12 +266,11 @@ class Client:
             self._changed.notify_all()
         connection.send(encode(register))
         decoder = LineDecoder(MAX_SERVER_LINE)
-        while True:
-            data = connection.receive()
-            if not data:
-                return
+        data = first_words(connection.receive, self.address)
+        while data:
             for line in decoder.feed(data):
                 self._obey(connection, decode(line, MAX_SERVER_LINE))
+            data = connection.receive()
 
     def _obey(self, connection: Connection, message: Message) -> None:
         if isinstance(message, Pong):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import http.client
 import json
+import logging
 import socket
 import struct
 import sys
@@ -19,11 +21,10 @@ from protocol import ClientList, Entry, encode
 from rollcall.server.allowance import Allowance, Refusal
 from rollcall.server.config import ServerConfig
 from rollcall.server.gate import PLACES_MORE
-from rollcall.server.machine import reachable_addresses
 from rollcall.server.publisher import RESYNC_INTERVAL
 from rollcall.wire.lines import MAX_CLIENT_LINE, MAX_MEMBER_LINE
 from server import SPARE_CONNECTIONS, RollcallServer, listen
-from tests.helpers import RawClient, ServerProgram, ShiftedClock, running_server, wait_until
+from tests.helpers import PATIENCE, RawClient, ServerProgram, ShiftedClock, running_server, wait_until
 
 FAST: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 0.6}
 
@@ -147,7 +148,6 @@ def test_a_broken_line_ends_its_own_connection_and_no_other(line: bytes, code: s
     ("line", "code"),
     [
         (b'{"type":"ping"}\n', "bad_message"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "bad_message"),
         (b'{"type":"register","client_ip":"h","client_port":1,"protocol":2,"name":""}\n', "invalid_name"),
         (b'{"type":"register","client_ip":"h","client_port":1,"protocol":9,"name":"x"}\n', "unsupported_protocol"),
         (b'{"type":"register","client_ip":"h"}\n', "bad_message"),
@@ -503,11 +503,25 @@ def test_a_busy_port_is_passed_over_only_if_that_is_allowed() -> None:
         server.stop()
 
 
-def test_the_addresses_to_type_are_real_ones() -> None:
-    assert reachable_addresses("10.1.2.3", 9) == ["10.1.2.3:9"]
-    assert reachable_addresses("::1", 9) == ["[::1]:9"]
-    found = reachable_addresses("0.0.0.0", 9)
-    assert found[-1] == "127.0.0.1:9" and not any(address.startswith("0.") for address in found)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_browser_is_told_what_this_is(method: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with running_server() as (server, port):
+        page = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        page.request(method, "/", headers={"User-Agent": "Mozilla/5.0"})
+        answer = page.getresponse()
+        assert (answer.status, answer.getheader("Content-Type")) == (400, "text/plain; charset=utf-8")
+        text = answer.read().decode()
+        assert method == "HEAD" or ("This is a Rollcall server" in text and "type the same address" in text)
+        page.close()
+        wait_until(lambda: len(server.room) == 0, "the browser to be gone")
+        with RawClient(port) as ann:
+            ann.register("Ann")
+            ann.until_type("client_list")
+            ann.send(b"GET / HTTP/1.1\r\n")  # not from somebody who has registered
+            assert ann.until_type("error")["code"] == "bad_message"
+    records = [(record.levelname, record.getMessage()) for record in caplog.records if "browser" in record.getMessage()]
+    assert records == [("INFO", "a browser: client-1 from 127.0.0.1")]
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")

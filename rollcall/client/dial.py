@@ -1,4 +1,4 @@
-"""From an address to a connected socket, and from an error of the operating system to a sentence.
+"""From an address to a connected socket, and from an error of the system or a stranger's first bytes to a sentence.
 
 Connecting and resolving can each take half a minute; both look up every `STEP` seconds whether somebody said stop. A
 name is resolved in a thread of its own, because `socket.getaddrinfo` cannot be interrupted: it is left to itself then.
@@ -13,9 +13,10 @@ import selectors
 import socket
 import threading
 import time
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Tuple
 
 from rollcall.wire.address import Address
+from rollcall.wire.interfaces import scope_problem
 from rollcall.wire.text import printable
 
 CONNECT_TIMEOUT = 5.0
@@ -25,12 +26,32 @@ STEP = 0.1
 """Seconds between two looks whether somebody said stop, while the operating system connects or resolves a name."""
 
 
+_STRANGERS: Tuple[Tuple[bytes, str], ...] = (
+    (b"HTTP/", "a web server"),
+    (b"<", "a web server"),  # HTTP 0.9, and what answers with a page whatever it was told
+    (b"\x15\x03", "a server with encryption, such as a secure web server"),  # a TLS alert (RFC 8446, section 5.1)
+    (b"\x16\x03", "a server with encryption, such as a secure web server"),
+    (b"SSH-", "an SSH server"),
+    (b"220", "a mail or file server"),  # SMTP (RFC 5321) and FTP (RFC 959)
+    (b"+OK", "a mail server"),  # POP3 (RFC 1939)
+    (b"* OK", "a mail server"),  # IMAP (RFC 9051)
+    (b"RFB ", "a screen that is shared (VNC)"),  # RFC 6143
+)
+
+
 class Cancelled(Exception):
     """Somebody said stop while we were connecting."""
 
 
+class NotOurs(Exception):
+    """Whoever answers there is no Rollcall server; ``str()`` says who it may be, without a full stop."""
+
+
 def connect(address: Address, stopping: Callable[[], bool]) -> socket.socket:
     """A connected, blocking socket. Raises OSError, or `Cancelled` when ``stopping()`` came true meanwhile."""
+    problem = scope_problem(address.host)
+    if problem is not None:
+        raise OSError(errno.EINVAL, problem)
     failure: Optional[OSError] = None
     for family, kind, number, _, target in _resolve(address, stopping):
         sock = socket.socket(family, kind, number)
@@ -109,3 +130,21 @@ def say(error: OSError, address: Address) -> str:
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
         return f"there is no way to {address}; is this computer on the network?"
     return f"{address}: {error.strerror or error}"
+
+
+def first_words(receive: Callable[[], bytes], address: Address) -> bytes:
+    """Wait for the first bytes of a server that we have spoken to.
+
+    Raises `NotOurs` if they cannot be of one of ours, which begins with an object of JSON, and also if there are none:
+    so end servers that wait for encryption. Other errors of ``receive`` pass through.
+    """
+    try:
+        data = receive()
+    except (ConnectionResetError, ConnectionAbortedError):
+        data = b""
+    if not data:
+        raise NotOurs(f"the server closed the connection without a word; is there a Rollcall server at {address}?")
+    if data.lstrip(b" \t\r\n")[:1] not in (b"{", b""):
+        kind = next((kind for start, kind in _STRANGERS if data.startswith(start)), "something else")
+        raise NotOurs(f"this is not a Rollcall server (it answers like {kind}); is {address} right, and the port?")
+    return data

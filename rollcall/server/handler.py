@@ -11,6 +11,7 @@ Whatever goes wrong here ends this conversation and nothing else: a broken line,
 from __future__ import annotations
 
 import logging
+import re
 import socketserver
 from typing import Any, Optional
 
@@ -39,6 +40,19 @@ log = logging.getLogger("rollcall.handler")
 
 LAST_WORDS = 1.0
 """Seconds that a refused peer has to read why, before its socket is closed."""
+
+_ASKS_FOR_A_PAGE = re.compile(rb"[A-Z]{3,16} \S+ HTTP/[0-9.]+")
+"""A request line of HTTP (RFC 9112, section 3)."""
+
+_PAGE = b"""This is a Rollcall server, not a web page.
+
+To join, start the program Rollcall (rollcall-client, or python client_gui.py)
+and type the same address there.
+"""
+_NO_PAGE = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(_PAGE),
+    _PAGE,
+)
 
 _SEQ_HEAD = b'{"type":"ping","seq":'
 _SEQ_MAX = len(_SEQ_HEAD) + 15 + len(b"}\n")
@@ -139,6 +153,10 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _one_line(self, line: bytes, now: float) -> bool:
         """Handle one line that came at monotonic time ``now``; False when the conversation is over."""
+        if not self._version and _ASKS_FOR_A_PAGE.fullmatch(line):
+            self._note(logging.INFO, "a browser: %s from %s", self._connection.label, self.client_address)
+            self._turn_away(_NO_PAGE)
+            return False
         message = decode(line)
         if not self._version:
             if not isinstance(message, Register):
@@ -243,7 +261,10 @@ class ClientHandler(socketserver.BaseRequestHandler):
     def _end_with(self, level: int, error: Error) -> None:
         label, peer = self._connection.label, self.client_address
         self._note(level, "%s: %s from %s: %s", error.code, label, peer, error.message)
+        self._turn_away(encode(error))
+
+    def _turn_away(self, last_words: bytes) -> None:
         self._leave(protocol.LOST)
-        self._connection.send(encode(error), last=True)
+        self._connection.send(last_words, last=True)
         self._connection.finish_sending()
         self._connection.drain(LAST_WORDS)
