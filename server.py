@@ -50,6 +50,7 @@ from rollcall.server.machine import (
 from rollcall.server.room import Room
 from rollcall.wire.address import Address
 from rollcall.wire.connection import Connection, Trace, trace_line
+from rollcall.wire.text import counted
 
 log = logging.getLogger("rollcall.server")
 
@@ -315,7 +316,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     told = print_addresses(host, port)
     while signals.wait(math.inf if told else LOOK_AGAIN) is None:
         told = print_addresses(host, port, once_there=True)
-    server.room.journal.note(log, logging.INFO, "stopping: telling %d clients", len(server.room.roster))
+    server.room.journal.note(log, logging.INFO, "stopping: telling %s", counted(len(server.room.roster), "client"))
     if not server.stop():
         os._exit(1)  # a thread waits for a terminal for ever, with a lock that an orderly exit needs
     log.info("stopped")
@@ -326,7 +327,7 @@ def _cannot_listen(config: ServerConfig, error: OSError) -> str:
     where = f"cannot listen on {Address(config.host, config.port)}"
     if error.errno == errno.EADDRINUSE:
         if config.port_attempts > 1:
-            where += f" nor on the {config.port_attempts - 1} ports after it"
+            where += f" nor on the {counted(config.port_attempts - 1, 'port')} after it"
         return f"{where}: in use by another program; stop that one or choose another with --port"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"{where}: not permitted; ports below 1024 need special rights, choose another with --port"

@@ -455,6 +455,9 @@ def test_an_allowance_is_a_burst_and_then_a_rate() -> None:
     assert not spend(100.05)
     assert spend(100.15)
     assert sum(spend(200.0) for _ in range(50)) == 20
+    with pytest.raises(Refusal) as refused:
+        Allowance(rate=1, burst=0).spend(0.0, 5.0)
+    assert "more than 1 message a second" in refused.value.error.message
     unlimited = Allowance(0, 0)
     assert all(unlimited.spend(0.0, 1.0) == 1.0 for _ in range(1000))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocol import Error
+from rollcall.wire.text import counted
 
 RETRY_WHEN_RATE_LIMITED = 10.0
 """Seconds, sent as ``retry_after``."""
@@ -50,7 +51,7 @@ class Allowance:
         then. Raises `Refusal` (``rate_limited``) if that is too much."""
         used_until = (used_until if used_until > now else now) + self._cost * messages
         if used_until - now > self._tolerance:
-            most = f"more than {self._rate:g} messages a second, of {PER_MESSAGE} bytes each"
+            most = f"more than {counted(self._rate, 'message')} a second, of {PER_MESSAGE} bytes each"
             what = f"{most}; an honest client sends one in each heartbeat interval"
             raise Refusal(Error("rate_limited", what, RETRY_WHEN_RATE_LIMITED))
         return used_until

@@ -24,6 +24,8 @@ import time
 import traceback
 from typing import Callable, NamedTuple, Optional, Tuple
 
+from rollcall.wire.text import counted
+
 log = logging.getLogger("rollcall.journal")
 
 GATHER = 0.2
@@ -99,7 +101,7 @@ class Journal:
             self._write(note)
         dropped, self._dropped = self._dropped, 0
         if dropped:
-            log.warning("%d lines dropped: the log took no more", dropped)
+            log.warning("%s dropped: the log took no more", counted(dropped, "line"))
 
     def _write(self, note: Optional[_Note]) -> None:
         if note is not None:

@@ -61,6 +61,6 @@ def check_name(name: object) -> str:
     return trimmed
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 client``, ``2 clients``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: float, noun: str) -> str:
+    """The number with its noun, in the singular for one: ``1 client``, ``2 clients``."""
+    return f"{number:.10g} {noun}" if number == 1 else f"{number:.10g} {noun}s"

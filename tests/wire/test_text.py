@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+from typing import Iterator
+
 import pytest
 
 from rollcall.wire.errors import ProtocolError
-from rollcall.wire.text import check_name, printable
+from rollcall.wire.text import check_name, counted, printable
+from tests.test_house import MODULES
 
 
 @pytest.mark.parametrize("name", ["\u3164", "\u2800\u2800", "\u115f\u1160", "\u200b"])
@@ -17,3 +23,27 @@ def test_a_name_that_shows_nothing_is_none(name: str) -> None:
 def test_text_for_logs_is_bounded_and_escaped() -> None:
     assert printable("a\x1b[31m\n\ud800") == "a\\x1b[31m\\n\\ud800"
     assert printable("x" * 200, 10) == "x" * 10 + "…"
+
+
+def test_one_is_one() -> None:
+    assert [counted(number, "client") for number in (0, 1, 2)] == ["0 clients", "1 client", "2 clients"]
+    assert [counted(number, "message") for number in (0.5, 1.0, 50.0)] == ["0.5 messages", "1 message", "50 messages"]
+
+
+def words_behind_numbers(file: Path) -> Iterator[str]:
+    """Each word that ends in "s" and stands behind something that a text of this file puts in."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from re.findall(r"%[dsg] ([a-z]+s)\b", node.value)
+        elif isinstance(node, ast.JoinedStr):
+            for value, text in zip(node.values, node.values[1:]):
+                if isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant):
+                    assert isinstance(text.value, str)
+                    yield from re.findall(r"^ ([a-z]+s)\b", text.value)
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.stem))
+def test_no_text_counts_one_clients(file: Path) -> None:
+    verbs_and_units = {"is", "was", "does", "needs", "ms"}
+    limits_above_one = {"bytes", "characters", "levels", "descriptors", "connections", "times"}
+    assert set(words_behind_numbers(file)) <= verbs_and_units | limits_above_one, "use text.counted"
