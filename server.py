@@ -295,6 +295,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     config = arguments.config
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for --trace: not every terminal can show every name
+    for warning in arguments.warnings:
+        log.warning("%s", warning)
     if not config.file_found:
         log.warning("no settings file %s: using the defaults", config.file)
     print("Settings:", *config.describe(), sep="\n  ", flush=True)

@@ -294,7 +294,10 @@ assert signals.wait() == signal.SIGTERM and not signals.pending
         (["server.py", "--port", "x"], 2, "'x' is not a port"),
         (["server.py", "--prot", "1"], 2, "unrecognized arguments"),
         (["server.py", "--log-file", "no/such/folder/log"], 2, "cannot be written"),
-        (["server.py", "--host", "not a host"], 1, "cannot listen on"),
+        (["server.py", "--host", "not a host"], 2, "--host 'not a host' is wrong"),
+        (["server.py", "--host", "192.0.2.77"], 1, "cannot listen on 192.0.2.77:"),
+        (["server.py", "--host", "10.0.0.5:8080", "--check-config"], 2, "without a port"),
+        (["server.py", "--config", "none.toml"], 2, "--config none.toml: there is no such file"),
         (["client.py"], 2, "required: HOST[:PORT]"),
         (["client.py", "h:x"], 2, "'x' is not a port"),
         (["client.py", "h", "--name", ""], 2, "name: is empty"),
@@ -320,12 +323,32 @@ def test_a_broken_settings_file_is_one_message(tmp_path: Path) -> None:
         assert server.lines == [f"server.py: {file}, line 3: max_client is not known; did you mean max_clients?"]
 
 
+WITHOUT_FILE = """
+import sys
+from pathlib import Path
+import server
+from rollcall.server import config
+config.program_folder = lambda: Path(sys.argv[1])
+sys.exit(server.main(sys.argv[2:]))
+"""
+
+
 def test_a_missing_settings_file_is_said_and_no_obstacle(tmp_path: Path) -> None:
-    file = tmp_path / "none.toml"
-    with Program(ROOT / "server.py", "--config", file, "--host", "127.0.0.1", "--port", "0") as server:
-        server.wait_for_line("no settings file .*none.toml: using the defaults")
+    with Program("-c", WITHOUT_FILE, tmp_path, "--host", "127.0.0.1", "--port", "0") as server:
+        server.wait_for_line("no settings file .*config.toml: using the defaults")
         server.wait_for_line("^Listening on")
         assert server.stop() == 0
+
+
+def test_a_settings_file_that_is_not_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "config.toml.txt").write_text("[server]\nport = 9000\n")
+    with Program("-c", WITHOUT_FILE, tmp_path, "--check-config") as server:
+        assert server.wait() == 2
+        assert server.lines[-1].endswith("config.toml.txt: is not read, because of its name; call it config.toml")
+    (tmp_path / "config.toml").write_text("[server]\nport = 9001\n")
+    with Program("-c", WITHOUT_FILE, tmp_path, "--check-config") as server:
+        assert server.wait() == 0
+        server.wait_for_line("WARNING .*config.toml.txt is not read; the settings are those of config.toml")
 
 
 def test_the_log_goes_to_a_file_as_well(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """``config.toml`` and the command line, read once into one frozen, validated `ServerConfig`.
 
 The command line beats the file, the file beats the default. The file is ``config.toml`` beside the program; an
-executable without one takes the file that was packed into it. A missing file is no error: the defaults are
-sensible. Anything else that is wrong is one `ConfigError`, whose text names the file, the line where there is
-one, the key, the value and what is allowed; `server.main` prints it and exits with code 2.
+executable without one takes the file that was packed into it. That it is missing is no error: the defaults are
+sensible. But settings that somebody wrote are never passed over in silence: not a file that ``--config`` names, nor one
+whose name is nearly right. Anything that is wrong is one `ConfigError`, whose text names the file, the line where there
+is one, the key, the value as it stands there, and what is right; `server.main` prints it and exits with code 2.
 
 `OPTIONS` is the one table of what can be configured: the validation, the printed settings, and the check
 that the documentation is complete are all made from it. Nothing here is mutable and nothing starts a thread. The
@@ -22,12 +23,15 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from protocol import __version__
 from rollcall.program.frozen import bundled_file, program_folder, program_name
-from rollcall.wire.address import DEFAULT_PORT, parse_port
-from rollcall.wire.errors import ProtocolError
+from rollcall.server.settings_text import explain, line_number, value_as_written
+from rollcall.wire.address import DEFAULT_PORT, parse_host, parse_port
 from rollcall.wire.text import MAX_NAME, check_name, printable
 
 CONFIG_NAME = "config.toml"
 SECTION = "server"
+HIDDEN_ENDINGS = (".txt", ".toml", ".rtf")
+"""What editors put behind the name of a file that is saved as text; Windows and macOS hide it."""
+
 DEFAULT, COMMAND_LINE, BUNDLED = "default", "command line", "bundled default"
 
 
@@ -131,13 +135,14 @@ class ServerConfig:
 
 @dataclass(frozen=True)
 class ServerArguments:
-    """What the command line of the server says beside the settings."""
+    """What the command line of the server says beside the settings. ``warnings`` are sentences for the log."""
 
     config: ServerConfig
     check_config: bool
     verbose: bool
     trace: bool
     log_file: Optional[Path]
+    warnings: Tuple[str, ...] = ()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -165,7 +170,14 @@ def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
     arguments = _parser().parse_args(argv)
     path = arguments.config or (program_folder() / CONFIG_NAME).resolve()  # a link's target is what a person edits
     text, source = _read_file(path), path.name
-    bundled = bundled_file(CONFIG_NAME) if text is None and arguments.config is None else None
+    alike = _names_alike(path)
+    if text is None:
+        if arguments.config is not None:
+            hint = f"; did you mean {alike[0]}?" if alike else ""
+            raise ConfigError(f"--config {path}: there is no such file{hint}")
+        if alike:
+            raise ConfigError(f"{path.parent / alike[0]}: is not read, because of its name; call it {path.name}")
+    bundled = bundled_file(CONFIG_NAME) if text is None else None
     if bundled is not None:
         path, source = bundled, BUNDLED
         text = _read_file(path)
@@ -180,20 +192,40 @@ def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
         values["port_attempts"] = 1
         sources["port_attempts"] = COMMAND_LINE
     config = ServerConfig(**values, file=path, file_found=text is not None, sources=sources)
-    _check_timeouts(config, path, text)
-    _check_version_1(config, path, text)
-    return ServerArguments(config, arguments.check_config, arguments.verbose, arguments.trace, arguments.log_file)
+    _check_timeouts(config, path, text or "")
+    _check_version_1(config, path, text or "")
+    ignored = tuple(f"{path.parent / name} is not read; the settings are those of {path.name}" for name in alike)
+    return ServerArguments(
+        config, arguments.check_config, arguments.verbose, arguments.trace, arguments.log_file, warnings=ignored
+    )
 
 
 def _read_file(path: Path) -> Optional[str]:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        kind = "it is UTF-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else f"byte {error.start}"
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"{path}, line {line}: is not UTF-8 text ({kind}); in the editor choose UTF-8 when you save it"
+        raise ConfigError(message) from None
+
+
+def _names_alike(path: Path) -> List[str]:
+    """Other files beside ``path`` that somebody has probably meant to be it: editors add an ending, which some systems
+    hide, and where capitals count ``Config.toml`` is another file."""
+    wanted = path.name.lower()
+    try:
+        here = sorted(item.name for item in path.parent.iterdir() if item.name != path.name and item.is_file())
+    except OSError:
+        return []
+    alike = [name for name in here if name.lower() in (wanted, *(wanted + ending for ending in HIDDEN_ENDINGS))]
+    return [name for name in alike if not (path.exists() and path.samefile(path.parent / name))]
 
 
 def _parse_toml(path: Path, text: str) -> Dict[str, Any]:
@@ -208,15 +240,16 @@ def _parse_toml(path: Path, text: str) -> Dict[str, Any]:
                 "install it with: python -m pip install tomli"
             ) from None
     try:
-        document: Dict[str, Any] = tomllib.loads(text.replace("\r\n", "\n"))
+        document: Dict[str, Any] = tomllib.loads(text)
         return document
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+        raise ConfigError(f"{path}{explain(text, str(error), tomllib.loads, list(_BY_KEY))}") from None
     except RecursionError:
-        raise ConfigError(f"{path}: is not valid TOML: it nests too deeply") from None
+        raise ConfigError(f"{path}: cannot be read: it nests too deeply") from None
 
 
 def _check_file(path: Path, text: str) -> Dict[str, Any]:
+    text = text.replace("\r\n", "\n")
     document = _parse_toml(path, text)
     for section, content in document.items():
         if section != SECTION:
@@ -228,16 +261,23 @@ def _check_file(path: Path, text: str) -> Dict[str, Any]:
             raise ConfigError(f"{path}{_line_of(text, SECTION)}: {SECTION} must be a section, written [{SECTION}]")
     values: Dict[str, Any] = document.get(SECTION, {})
     for key, value in values.items():
-        line = _line_of(text, re.escape(key) + r"""['"]?\s*=""")
-        where = f"{path}{line}"
+        where = f"{path}{_line_of_key(text, key)}"
         option = _BY_KEY.get(key)
         if option is None:
             hint = _hint(key, list(_BY_KEY)) or f"; the keys are {', '.join(_BY_KEY)}"
             raise ConfigError(f"{where}: {printable(key)} is not known{hint}")
+        written = f"{key} = {value_as_written(text, key, SECTION) or _toml(value)}"
         if not option.accepts(value):
-            raise ConfigError(f"{where}: {key} = {_toml(value)} is wrong: it must be {option.allowed}")
-        values[key] = _convert(option, value, where)
+            raise ConfigError(f"{where}: {written} is wrong: it must be {option.allowed}{_hint_about(option, value)}")
+        values[key] = _convert(option, value, f"{where}: {written} is wrong")
     return values
+
+
+def _hint_about(option: Option, value: Any) -> str:
+    """What to do about a value of the wrong type."""
+    if isinstance(option.default, str):
+        return "" if isinstance(value, str) else ", in straight quotes"
+    return ", without quotes" if isinstance(value, str) else ""
 
 
 def _check_argument(key: str, given: str) -> Any:
@@ -247,37 +287,51 @@ def _check_argument(key: str, given: str) -> Any:
             return parse_port(given, lowest=0)
         except ValueError as error:
             raise ConfigError(f"--port: {error}") from None
+    wrong = f"--{key} {printable(given)!r} is wrong"
     if not option.accepts(given):
-        raise ConfigError(f"--{key} {printable(given)!r} is wrong: it must be {option.allowed}")
-    return _convert(option, given, f"--{key}")
+        raise ConfigError(f"{wrong}: it must be {option.allowed}")
+    return _convert(option, given, wrong)
 
 
-def _convert(option: Option, value: Any, where: str) -> Any:
-    if option.key == "name":
-        try:
+def _convert(option: Option, value: Any, wrong: str) -> Any:
+    """The value as the program takes it. ``wrong`` begins the sentence if it takes it not at all."""
+    try:
+        if option.key == "name":
             return check_name(value)
-        except ProtocolError as error:
-            raise ConfigError(f"{where}: {error}") from None
+        if option.key == "host":
+            return parse_host(value)
+    except ValueError as error:
+        raise ConfigError(f"{wrong}: {error}") from None
     return float(value) if isinstance(option.default, float) else value
 
 
-def _check_timeouts(config: ServerConfig, path: Path, text: Optional[str]) -> None:
-    if config.connection_timeout < 2 * config.heartbeat_interval:
-        line = _line_of(text or "", r"connection_timeout\s*=") or _line_of(text or "", r"heartbeat_interval\s*=")
-        raise ConfigError(
-            f"{path}{line}: connection_timeout = {config.connection_timeout:g} is too short for heartbeat_interval = "
-            f"{config.heartbeat_interval:g}: it must be at least twice as long ({2 * config.heartbeat_interval:g}), "
-            "or one lost ping would remove a client that is there"
-        )
+def _check_timeouts(config: ServerConfig, path: Path, text: str) -> None:
+    """The rule between two keys is told about the one that stands in the file: that is the one to change."""
+    interval, timeout = config.heartbeat_interval, config.connection_timeout
+    if timeout >= 2 * interval:
+        return
+    why = "or one lost ping would remove a client that is there"
+    if "connection_timeout" in config.sources:
+        key, other = "connection_timeout", f"heartbeat_interval = {interval:g}"
+        wrong = f"is too short for {other}: it must be at least twice as long ({2 * interval:g})"
+    else:
+        key, other = "heartbeat_interval", f"connection_timeout = {timeout:g}, which is the default"
+        wrong = f"is too long for {other}: it may be at most half of that ({timeout / 2:g})"
+    written = value_as_written(text, key, SECTION) or _toml(getattr(config, key))
+    raise ConfigError(f"{path}{_line_of_key(text, key)}: {key} = {written} {wrong}, {why}")
 
 
-def _check_version_1(config: ServerConfig, path: Path, text: Optional[str]) -> None:
+def _line_of_key(text: str, key: str) -> str:
+    number = line_number(text, key, SECTION)
+    return "" if number is None else f", line {number}"
+
+
+def _check_version_1(config: ServerConfig, path: Path, text: str) -> None:
     if 0 < config.version_1_timeout < LEAST_TIMEOUT:
-        line = _line_of(text or "", r"version_1_timeout\s*=")
-        raise ConfigError(
-            f"{path}{line}: version_1_timeout = {config.version_1_timeout:g} is wrong: it must be 0 or at least "
-            f"{LEAST_TIMEOUT:g}"
-        )
+        key = "version_1_timeout"
+        written = value_as_written(text, key, SECTION) or _toml(config.version_1_timeout)
+        right = f"it must be 0 or at least {LEAST_TIMEOUT:g}"
+        raise ConfigError(f"{path}{_line_of_key(text, key)}: {key} = {written} is wrong: {right}")
 
 
 def _line_of(text: str, pattern: str) -> str:

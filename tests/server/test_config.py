@@ -10,6 +10,7 @@ import pytest
 
 from rollcall.server import config
 from rollcall.server.config import OPTIONS, ConfigError, ServerConfig, load
+from rollcall.wire.text import printable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,12 +43,6 @@ def test_the_command_line_beats_the_file_and_the_file_beats_the_default(tmp_path
 def test_a_port_on_the_command_line_is_tried_alone(tmp_path: Path) -> None:
     assert loaded(tmp_path, "[server]\n", "--port", "9001").port_attempts == 1
     assert loaded(tmp_path, "[server]\n").port_attempts == 6
-
-
-def test_a_missing_file_means_the_defaults(tmp_path: Path) -> None:
-    settings = load(["--config", str(tmp_path / "none.toml")]).config
-    assert not settings.file_found
-    assert all(getattr(settings, option.key) == option.default for option in OPTIONS)
 
 
 def test_the_original_keys_have_the_original_defaults() -> None:
@@ -83,16 +78,36 @@ def test_windows_files_with_a_mark_and_carriage_returns_are_read(tmp_path: Path)
         ("[server]\nhost = 5\n", ["host = 5", "text of 1 to 253 characters"]),
         ('[server]\nhost = ""\n', ['host = ""', "text of 1 to 253"]),
         ('[server]\nname = "   "\n', ["line 2", "name", "1 to 64 characters"]),
+        # the value as it stands there, and what to do about it
+        ("[server]\nport = 8080.0 # ours\n", ["line 2: port = 8080.0 is wrong: it must be a whole number"]),
+        ("[server]\nport = 1_000_000\n", ["port = 1_000_000 is wrong"]),
+        ("[server]\nport = 0x1ffff\n", ["port = 0x1ffff is wrong"]),
+        ("server.port = 99999\n", ["line 1: port = 99999 is wrong"]),
+        ('[server]\n"port" = "8080"\n', ['line 2: port = "8080" is wrong', "from 0 to 65535, without quotes"]),
+        ("[server]\nname = 12\n", ["name = 12 is wrong", "1 to 64 characters, in straight quotes"]),
+        ('[server]\none_cpu = "true"\n', ['one_cpu = "true"', "true or false, without quotes"]),
+        ('[server]\nname = "C:\\foo"\n', [r'name = "C:\foo" is wrong']),
+        ('[server]\nhost = "10.0.0.5:8080"\n', ["line 2", 'did you mean host = "10.0.0.5" and port = 8080?']),
+        ('[server]\nhost = "192.168.1.010"\n', ['host = "192.168.1.010" is wrong', "did you mean 192.168.1.10?"]),
         ("[server]\nheartbeat_interval = 0.05\n", ["heartbeat_interval = 0.05", "from 0.1 to 86400"]),
         ("[server]\nheartbeat_interval = nan\n", ["heartbeat_interval = nan", "a number from 0.1"]),
         ("[server]\nmessage_rate = inf\n", ["message_rate = inf", "from 0 to 1000000"]),
         ("[server]\nmax_clients = 0\n", ["max_clients = 0", "from 1 to 50000"]),
         ("[server]\nmax_clients = [1]\n", ["max_clients = [1]"]),
-        ("[server]\nheartbeat_interval = 61\n", ["connection_timeout = 120", "at least twice as long (122)"]),
+        (
+            "[server]\nheartbeat_interval = 61\n",
+            ["line 2: heartbeat_interval = 61 is too long", "at most half", "(60)"],
+        ),
+        ("[server]\nheartbeat_interval = 61.50\n", ["heartbeat_interval = 61.50", "120, which is the default"]),
+        (
+            "[server]\nheartbeat_interval = 9\nconnection_timeout = 10.0\n",
+            [
+                "line 3: connection_timeout = 10.0 is too short for heartbeat_interval = 9",
+                "at least twice as long (18)",
+            ],
+        ),
         ("[server]\nconnection_timeout = 10\n", ["line 2", "connection_timeout = 10", "heartbeat_interval = 60"]),
-        ("[server]\nport = = 1\n", ["not valid TOML", "line 2"]),
-        ("[server]\nport = 1\nport = 2\n", ["not valid TOML"]),
-        ("x = " + "[" * 5000, ["not valid TOML"]),
+        ("x = " + "[" * 5000, ["cannot be read: it nests too deeply"]),
     ],
 )
 def test_what_is_wrong_is_one_message_that_says_where_and_what_is_right(
@@ -105,8 +120,78 @@ def test_what_is_wrong_is_one_message_that_says_where_and_what_is_right(
 
 
 @pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("name = “Room 12”", 'text needs straight quotes: name = "Room 12"'),
+        ("name = ‘Room’", 'text needs straight quotes: name = "Room"'),
+        ("name = Room 12", 'text needs straight quotes: name = "Room 12"'),
+        ("host = 0.0.0.0", 'text needs straight quotes: host = "0.0.0.0"'),
+        ("host = ::", 'text needs straight quotes: host = "::"'),
+        ('name = "Room', 'the quotes behind the text are missing: name = "Room"'),
+        ("name = 'Room", 'the quotes behind the text are missing: name = "Room"'),
+        (r'name = "a\school"', r"in text a \ is written twice: \\"),
+        ('name = "the "best" room"', r"quotes inside of text are written \""),
+        ("heartbeat_interval = 2,5", "a number has a point, not a comma: heartbeat_interval = 2.5"),
+        ("heartbeat_interval = .5", "a number has a digit before its point: heartbeat_interval = 0.5"),
+        ("heartbeat_interval = 5.", "a number has a digit behind its point: heartbeat_interval = 5.0"),
+        ("heartbeat_interval = 60s", "a number stands alone, without a unit: heartbeat_interval = 60"),
+        ("heartbeat_interval = 60 sec.  # a minute", "a number stands alone, without a unit: heartbeat_interval = 60"),
+        ("port = 08080", "a number has no 0 before it: port = 8080"),
+        ("port =", "the value behind = is missing"),
+        ("port = # later", "the value behind = is missing"),
+        ("port = 8080;", "nothing stands behind the value: port = 8080"),
+        ("one_cpu = True", "it must be true, in small letters: one_cpu = true"),
+        ("one_cpu = no", "it must be false, in small letters: one_cpu = false"),
+        ("// our room", "# begins a comment"),
+        ("; our room", "# begins a comment"),
+        ("-- our room", "# begins a comment"),
+        ("our room", "# begins a comment"),
+        ("port = 8080 // our room", "# begins a comment"),
+        ("port: 8080", "between a key and its value stands one =, such as port = 8080"),
+        ("port == 8080", "between a key and its value stands one =, such as port = 8080"),
+        ("port 8080", "between a key and its value stands =, such as port = 8080"),
+        ("heartbeat interval = 5", "a key has no spaces: heartbeat_interval"),
+        ("[server", "a section is written [server], alone on its line"),
+        ("port = 8080\u00a0", "it contains an invisible character (U+00A0); delete the line and type it again"),
+        ("\u200bport = 8080", "it contains an invisible character (U+200B); delete the line and type it again"),
+        ('name = "a\x01b"', "it contains an invisible character (U+0001); delete the line and type it again"),
+        (r"{\rtf1\ansi", "this is rich text (RTF); in the editor choose plain text when you save it"),
+        ("...", "a setting is written KEY = VALUE, and # begins a comment"),
+        ("port = --1", "it is not TOML (Invalid value (at line 4, column 8))"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_that_is_no_toml_is_shown_with_what_to_do(tmp_path: Path, line: str, advice: str, end: str) -> None:
+    text = end.join(['# the name = “Room” of "us"', "", "[extra]" if line == "[server" else "[server]", line, ""])
+    (tmp_path / "config.toml").write_bytes(text.encode())
+    with pytest.raises(ConfigError) as caught:
+        load(["--config", str(tmp_path / "config.toml")])
+    assert str(caught.value).startswith(f"{tmp_path / 'config.toml'}, line 4: {advice}. The line is: ")
+    assert str(caught.value).endswith(printable(line.strip()))
+
+
+def test_what_stands_there_twice_names_both_lines(tmp_path: Path) -> None:
+    twice = "[server]\nport = 1 # first\nname = 'a'\n'port'=2\n"
+    assert ", line 4: 'port' is there twice, first in line 2; keep one of the two" in complaint(tmp_path, twice)
+    twice = "[server]\nport = 1\n[server] # again\n"
+    assert ", line 3: [server] is there twice, first in line 1; keep one of the two" in complaint(tmp_path, twice)
+
+
+def test_what_never_ends_is_told_where_it_begins(tmp_path: Path) -> None:
+    message = complaint(tmp_path, '[server]\nport = [80\nname = "a"\n')
+    assert ", line 2: " in message or ", line 3: " in message
+    assert ", line 2: " in complaint(tmp_path, '[server]\nname = """Room\nport = 1\n')
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (
+            ["--host", "10.0.0.5:80"],
+            "--host '10.0.0.5:80' is wrong: it must be an address of this computer without a port",
+        ),
+        (["--host", "192.168.20"], "--host '192.168.20' is wrong"),
+        (["--host", "not a host"], "--host 'not a host' is wrong"),
         (["--port", "x"], "--port: 'x' is not a port; it must be a whole number from 0 to 65535"),
         (["--port", "70000"], "--port: '70000' is not a port"),
         (["--name", "a\x07"], "--name"),
@@ -121,8 +206,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load(["--config", str(tmp_path)])
     (tmp_path / "latin.toml").write_bytes(b'[server]\nname = "Zo\xeb"\n')
-    with pytest.raises(ConfigError, match="is not UTF-8"):
+    with pytest.raises(ConfigError, match=r"latin.toml, line 2: is not UTF-8 .*choose UTF-8 when you save it"):
         load(["--config", str(tmp_path / "latin.toml")])
+    (tmp_path / "notepad.toml").write_bytes("[server]\r\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match="it is UTF-16"):
+        load(["--config", str(tmp_path / "notepad.toml")])
 
 
 def test_the_file_in_the_repository_explains_every_key_and_shows_the_defaults() -> None:
@@ -163,8 +251,37 @@ def test_the_file_beside_an_executable_beats_the_one_inside(places: Path) -> Non
     assert settings.sources == {"port": "config.toml"}
 
 
-def test_a_file_that_was_named_is_not_replaced_by_the_one_inside(places: Path) -> None:
-    assert not load(["--config", str(places / "none.toml")]).config.file_found
+def test_a_file_that_was_named_must_be_there(places: Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"--config {places / 'none.toml'}: there is no such file")):
+        load(["--config", str(places / "none.toml")])
+    (places / "room.toml.txt").write_text("[server]\n")
+    with pytest.raises(ConfigError, match=r"there is no such file; did you mean room.toml.txt\?"):
+        load(["--config", str(places / "room.toml")])
+
+
+def test_without_any_file_the_defaults_are_taken(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "bundled_file", lambda name: None)
+    settings = load([]).config
+    assert not settings.file_found
+    assert all(getattr(settings, option.key) == option.default for option in OPTIONS)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.toml.txt", "Config.toml", "CONFIG.TOML.TXT", "config.toml.toml", "config.toml.rtf"]
+)
+def test_a_file_whose_name_is_nearly_right_is_not_passed_over_in_silence(places: Path, name: str) -> None:
+    (places / name).write_text("[server]\nport = 9000\n")
+    if (places / "config.toml").exists():
+        pytest.skip("here capitals do not count")
+    with pytest.raises(
+        ConfigError, match=re.escape(f"{places / name}: is not read, because of its name; call it config.toml")
+    ):
+        load([])
+    (places / "config.toml").write_text("[server]\nport = 9001\n")
+    (places / "config.toml.bak").write_text("")
+    arguments = load([])
+    assert arguments.config.port == 9001
+    assert arguments.warnings == (f"{places / name} is not read; the settings are those of config.toml",)
 
 
 def test_an_error_names_the_file_that_a_link_leads_to(places: Path, tmp_path: Path) -> None:
