@@ -48,7 +48,7 @@ def test_the_packed_example_unpacks_to_what_is_said_of_it() -> None:
 
 
 def test_every_message_type_has_an_example() -> None:
-    assert types_of(EXAMPLES) == set(protocol._READERS) | {"packed"}
+    assert types_of(EXAMPLES) == {*protocol._READERS, *protocol._ROSTER_READERS, "packed"}
 
 
 def test_every_error_code_is_listed_with_what_the_client_does() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 import zlib
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,7 @@ from protocol import (
     pack,
 )
 from rollcall.wire.errors import ProtocolError
+from rollcall.wire.fields import MAX_ROWS, ROWS_BETWEEN_LOOKS
 
 WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "fWKqjBFDbwl47oUTGv8fdA")
 MESSAGES: List[Message] = [
@@ -153,15 +155,21 @@ def test_names_are_trimmed_and_all_scripts_are_welcome() -> None:
         (b'{"type":"ping"}{"type":"ping"}', "not JSON"),
         (b'{"type":"ping","seq":NaN}', "not JSON"),
         (b'{"type":"error","code":"x","retry_after":Infinity}', "not JSON"),
-        (b'{"type":"error","code":"x","retry_after":1e999}', "retry_after: must be a number of seconds"),
-        (b'{"type":"error","code":"x","retry_after":-1}', "retry_after"),
+        (b'{"type":"error"}', "code: must be text of at most 64 characters"),
+        (b'{"type":"error","code":null}', "code"),
         (b'{"type":"ping","seq":9007199254740992}', "seq: must be a whole number from 0 to 9007199254740991"),
         (b'{"type":"ping","seq":-1}', "seq"),
         (b'{"type":"ping","x":"\xff"}', "not UTF-8 (byte 20)"),
         (b'{"type":"client_list"}', "clients: must be a list of objects"),
         (b'{"type":"client_list","clients":[1]}', "clients"),
-        (b'{"type":"client_list","clients":[{"ip":"a","port":1,"id":1,"state":"gone"}]}', "state: must be one of here"),
-        (b'{"type":"roster_delta","epoch":"e","from":1,"rev":2,"down":[{"id":1,"reason":"x"}]}', "reason"),
+        (b'{"type":"client_list","clients":null}', "clients"),
+        (b'{"type":"client_list","epoch":"e","clients":[]}', "rev: must be a whole number"),
+        (b'{"type":"client_list","epoch":"e","rev":1,"clients":[{"ip":"a","port":1}]}', "id: must be a whole number"),
+        (b'{"type":"client_list","epoch":"e","rev":1,"clients":[{"ip":null,"port":1,"id":1}]}', "ip: must be text"),
+        (b'{"type":"client_list","clients":[{"ip":"a","port":1.0}]}', "port: must be a whole number"),
+        (b'{"type":"roster_delta","epoch":"e","rev":2,"down":[{"id":null}]}', "id"),
+        (b'{"type":"roster_delta","epoch":null,"rev":2}', "epoch"),
+        (b'{"type":"roster_delta","epoch":"e","rev":2,"up":{}}', "up: must be a list of objects"),
         (b'{"type":"roster_delta","epoch":"e","from":-1,"rev":2}', "from"),
         (b'{"type":"roster_delta","epoch":"e","from":1}', "rev"),
         (b'{"type":"packed"}', "zlib: must be a zlib stream in base64"),
@@ -176,7 +184,7 @@ def test_a_broken_line_is_refused_with_a_sentence(line: bytes, words: str) -> No
 
 def test_a_huge_number_is_only_out_of_range() -> None:
     assert refusal(b'{"type":"ping","seq":' + b"9" * 8000 + b"}").code == "bad_message"
-    assert refusal(b'{"type":"error","code":"x","retry_after":' + b"9" * 400 + b"}").code == "bad_message"
+    assert decode(b'{"type":"error","code":"x","retry_after":' + b"9" * 400 + b"}") == Error("x", "", 1e6)
 
 
 @pytest.mark.parametrize("unit", [b"[", b'{"a":', b'["[",'])
@@ -211,6 +219,147 @@ def test_a_packed_line_cannot_unpack_to_more_than_a_line_may_have() -> None:
         decode(cut, 20_000)
     twice = b'{"type":"packed","zlib":"' + base64.b64encode(zlib.compress(line)) + b'"}'
     assert decode(twice, 10_000_000) == Unknown("packed")
+
+
+def packed_rows(row: bytes, count: int) -> bytes:
+    """A packed list of equal rows, however many."""
+    line = b'{"type":"client_list","epoch":"e","rev":1,"clients":[' + b",".join([row] * count) + b"]}"
+    return b'{"type":"packed","zlib":"' + base64.b64encode(zlib.compress(line, 9)) + b'"}'
+
+
+def peak_of(line: bytes) -> int:
+    """Bytes that Python had at most for refusing this line."""
+    tracemalloc.start()
+    try:
+        refusal(line)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("row", [b'{"id":1,"ip":"","port":0}', b"{}", b"[]", b"1", b'"ab"', b'"["'])
+def test_a_packed_line_of_millions_of_rows_is_refused_before_they_are_built(row: bytes) -> None:
+    count = 4_000_000 // len(row)
+    line = packed_rows(row, count)
+    assert len(line) < 30_000
+    # The line is 4 MB, its marks are as much, and both are there several times; objects would be 100 MB and more.
+    assert peak_of(line) < 30_000_000
+
+
+def test_fifty_thousand_rows_are_taken_and_not_one_more() -> None:
+    row = b'{"id":1,"ip":"","port":0}'
+    message = decode(packed_rows(row, MAX_ROWS), protocol.MAX_SERVER_LINE)
+    assert isinstance(message, ClientList) and len(message.clients) == MAX_ROWS
+    assert "the line has 50001 rows; it may have at most 50000" in str(refusal(packed_rows(row, MAX_ROWS + 1)))
+
+
+def test_rows_of_both_lists_of_a_delta_count() -> None:
+    half = b",".join([b'{"id":1}'] * 25_001)
+    line = b'{"type":"roster_delta","epoch":"e","rev":2,"up":[' + half + b'],"down":[' + half + b"]}"
+    assert "the line has 50002 rows" in str(refusal(line))
+
+
+class Stopped(Exception):
+    pass
+
+
+class Looks:
+    """Counts how often somebody looks, and says stop at one of the looks."""
+
+    def __init__(self, stop_at: Optional[int] = None) -> None:
+        self.count = 0
+        self.stop_at = stop_at
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count == self.stop_at:
+            raise Stopped
+
+
+def test_a_long_work_is_ended_by_whoever_looks() -> None:
+    line = packed_rows(b'{"id":1,"ip":"","port":0}', 20 * ROWS_BETWEEN_LOOKS)
+    looks = Looks()
+    assert isinstance(decode(line, protocol.MAX_SERVER_LINE, looks), ClientList)
+    assert looks.count >= 20 + 4
+    for look in (1, 3, 5, looks.count):
+        with pytest.raises(Stopped):
+            decode(line, protocol.MAX_SERVER_LINE, Looks(look))
+
+
+SERVER_LINES: List[Dict[str, Any]] = [
+    {"type": "ping", "seq": None},
+    {"type": "pong", "seq": None, "rev": None},
+    {"type": "error", "code": "x", "message": None, "retry_after": None},
+    {**json.loads(encode(WELCOME)), "uptime": None},
+    {"type": "client_list", "clients": [{"ip": "a", "port": 1, "id": None, "name": None}], "epoch": None, "rev": None},
+    {"type": "roster_delta", "epoch": "e", "from": None, "rev": 2, "up": None, "down": None},
+    {"type": "roster_delta", "epoch": "e", "rev": 2, "down": [{"id": 1, "reason": None}]},
+    {
+        "type": "client_list",
+        "epoch": "e",
+        "rev": 2,
+        "clients": [
+            {"ip": "a", "port": 1, "id": 1, "name": None, "observed_ip": None, "since": None, "state": None}
+        ],
+    },
+]
+
+
+def without_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_null(inner) for key, inner in value.items() if inner is not None}
+    return [without_null(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("fields", SERVER_LINES, ids=lambda fields: json.dumps(fields)[:60])
+def test_null_is_absent_for_every_optional_field(fields: Dict[str, Any]) -> None:
+    message = decode(json.dumps(fields).encode(), protocol.MAX_SERVER_LINE)
+    assert message == decode(json.dumps(without_null(fields)).encode(), protocol.MAX_SERVER_LINE)
+
+
+def test_null_is_absent_for_every_optional_field_of_a_registration() -> None:
+    every = encode(Register("h", 5, 2, "Ann", "device", "token", False, True, "app"))
+    optional = set(json.loads(every)) - {"type", "client_ip", "client_port", "name"}
+    for key in optional:
+        changed = {**json.loads(every), key: None}
+        assert decode(json.dumps(changed).encode()) == decode(json.dumps(without_null(changed)).encode()), key
+    assert optional >= {"protocol", "device_id", "resume_token", "roster", "packed", "app"}
+
+
+@pytest.mark.parametrize("message", [WELCOME, *MESSAGES[:3]], ids=repr)
+def test_null_is_no_value_of_a_required_field(message: Message) -> None:
+    fields = json.loads(encode(message))
+    optional = {"type", "uptime", "device_id", "resume_token", "roster", "packed", "app", "protocol"}
+    for key in set(fields) - (optional if isinstance(message, Register) else {"type", "uptime"}):
+        assert key in str(refusal(json.dumps({**fields, key: None}).encode()))
+
+
+STRANGE = [None, True, -1, 1.5, 2**60, "new", "x" * 2000, "a\nb", [], ["x"], {"x": 1}]
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=repr)
+def test_what_a_newer_server_puts_into_an_optional_field_ends_nothing(value: Any) -> None:
+    row = {"id": 1, "ip": "a", "port": 1}
+    odd = {**row, "name": value, "observed_ip": value, "since": value, "state": value, "role": value}
+    message = decode(json.dumps({"type": "client_list", "epoch": "e", "rev": 1, "clients": [odd]}).encode(), 10**6)
+    assert isinstance(message, ClientList)
+    (entry,) = message.clients
+    assert entry.state == "here" and entry.since == 0
+    assert (entry.name, entry.observed_ip) == (("new", "new") if value == "new" else ("", "a"))
+    down = {"type": "roster_delta", "epoch": "e", "rev": 1, "down": [{"id": 1, "reason": value}]}
+    assert decode(json.dumps(down).encode(), 10**6) == RosterDelta("e", 0, 1, (), (Departure(1, "lost"),))
+    error = decode(json.dumps({"type": "error", "code": "new", "message": value}).encode(), 10**6)
+    assert isinstance(error, Error) and (error.message != "") == isinstance(value, str)
+    assert decode(json.dumps({"type": "pong", "seq": value, "rev": value}).encode(), 10**6) == Pong()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("0", 0.0), ("2.5", 2.5), ("3600", 3600.0), ("1e999", 1e6), ("-1", None), ('"5"', None), ("true", None)],
+)
+def test_a_wish_to_wait_is_bounded_and_nonsense_is_none(value: str, seconds: Optional[float]) -> None:
+    line = b'{"type":"error","code":"x","message":"m","retry_after":' + value.encode() + b"}"
+    assert decode(line, protocol.MAX_SERVER_LINE) == Error("x", "m", seconds)
 
 
 def test_a_server_unpacks_nothing() -> None:
