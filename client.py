@@ -39,6 +39,7 @@ from protocol import (
     encode,
 )
 from rollcall.client import events
+from rollcall.client.catch_up import CatchUp
 from rollcall.client.dial import STEP, Cancelled, NotOurs, connect, first_words, say
 from rollcall.client.events import Event
 from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
@@ -114,6 +115,7 @@ class Client:
         self._connection: Optional[Connection] = None
         self._heartbeat: Optional[Heartbeat] = None
         self._cause: Optional[str] = None  # why the heartbeat thread hung up
+        self._catch_up: Optional[CatchUp] = None  # from the registration on, where the server speaks version 2
         self._version = 0
 
         # The reader's thread only:
@@ -124,7 +126,6 @@ class Client:
         self._backoff = Backoff(uniform)
         self._view = RosterView()
         self._resume_token: Optional[str] = None
-        self._awaiting_list = False
         self._connected_at: Optional[float] = None
 
     def start(self) -> None:
@@ -238,7 +239,7 @@ class Client:
             return _Ending(self._cause or say(error, self.address), None)
         finally:
             with self._changed:
-                self._connection = self._heartbeat = self._cause = None
+                self._connection = self._heartbeat = self._catch_up = self._cause = None
                 self._version = 0
             if connection is not None:
                 connection.close()
@@ -269,8 +270,24 @@ class Client:
         data = first_words(connection.receive, self.address)
         while data:
             for line in decoder.feed(data):
-                self._obey(connection, decode(line, MAX_SERVER_LINE))
+                message = self._decode(line)
+                if message is not None:
+                    self._obey(connection, message)
             data = connection.receive()
+
+    def _decode(self, line: bytes) -> Optional[Message]:
+        """The message of a line; None once somebody said stop: then all is read and forgotten, until the server has
+        our goodbye."""
+        try:
+            self._look()
+            return decode(line, MAX_SERVER_LINE, self._look)
+        except Cancelled:
+            return None
+
+    def _look(self) -> None:
+        """Between two steps of a work that may be long."""
+        if self._stopping:
+            raise Cancelled
 
     def _obey(self, connection: Connection, message: Message) -> None:
         if isinstance(message, Pong):
@@ -280,8 +297,11 @@ class Client:
         elif isinstance(message, ClientList):
             if self._connected_at is None:
                 self._registered(1, ORIGINAL_INTERVAL, ORIGINAL_TIMEOUT, None)
-            self._awaiting_list = False
-            self._tell(events.RosterReplaced(self._view.replace(message), self._view.rev))
+            entries = self._view.replace(message)
+            with self._changed:
+                if self._catch_up is not None:
+                    self._catch_up.listed()
+            self._tell(events.RosterReplaced(entries, self._view.rev))
         elif isinstance(message, Welcome):
             self._resume_token = message.resume_token
             self._registered(PROTOCOL_VERSION, message.heartbeat_interval, message.connection_timeout, message)
@@ -291,8 +311,9 @@ class Client:
     def _registered(self, version: int, interval: float, timeout: float, welcome: Optional[Welcome]) -> None:
         now = self._clock()
         self._connected_at = now
-        self._awaiting_list = True
         with self._changed:
+            if version == PROTOCOL_VERSION and self._catch_up is None:  # a second welcome brings no list
+                self._catch_up = CatchUp(now)
             self._version = version
             if self._heartbeat is not None:
                 self._heartbeat.registered(now, interval, timeout, self._uniform(0.0, 1.0))
@@ -305,16 +326,25 @@ class Client:
             heartbeat = self._heartbeat
             seconds = heartbeat.answered(now, pong.seq) if heartbeat is not None else None
             seq = pong.seq if pong.seq is not None else heartbeat.last_seq if heartbeat is not None else 0
+            if pong.rev is not None and self._catch_up is not None:
+                self._catch_up.told(pong.rev, self._view.rev, now)
         if seconds is not None:
             self._tell(events.RoundTrip(seq, seconds))
 
     def _update_roster(self, connection: Connection, delta: RosterDelta) -> None:
-        if self._awaiting_list:
-            return  # a list is on its way and will say all this
-        if self._view.update(delta):
+        catch_up = self._catch_up  # only this thread makes or forgets one
+        if catch_up is None:
+            return  # not registered, or nothing that version 1 knows
+        fits = self._view.update(delta)
+        with self._changed:
+            if fits:
+                catch_up.moved(delta.rev)
+            else:
+                catch_up.gap(self._clock())
+            ask = catch_up.ask(self._clock())
+        if fits:
             self._tell(events.RosterUpdated(delta.up, delta.down, delta.rev))
-        else:
-            self._awaiting_list = True
+        if ask:
             connection.send(encode(protocol.Resync()))
 
     # --- the heartbeat thread -------------------------------------------------------------------------------
@@ -330,15 +360,19 @@ class Client:
                 if self._stopping or heartbeat is None or connection is None or self._heartbeat is not heartbeat:
                     continue  # everything may have changed meanwhile
                 beat = heartbeat.tick(self._clock(), self._wall_clock())
+                ask = beat.dead is None and self._catch_up is not None and self._catch_up.ask(self._clock())
                 if beat.dead is not None:
                     self._cause = beat.dead
                     self._heartbeat = None
                     self._hurry = beat.slept
             if beat.dead is not None:
                 connection.hang_up()
-            elif beat.ping is not None:
+                continue
+            if beat.ping is not None:
                 self._tell(events.PingSent(beat.ping))
                 connection.send(encode(protocol.Ping(beat.ping if version == PROTOCOL_VERSION else None)))
+            if ask:
+                connection.send(encode(protocol.Resync()))
 
 
 # --- the program ------------------------------------------------------------------------------------------------------

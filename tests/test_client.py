@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import queue
 import socket
 import threading
 import time
+import zlib
 from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Optional, Type, TypeVar
 
@@ -143,19 +145,66 @@ def test_it_obeys_the_interval_of_the_welcome(stand_in: StandIn) -> None:
         ann.until(PingSent)
 
 
-def test_a_lost_delta_or_another_epoch_is_answered_with_one_resync(stand_in: StandIn) -> None:
-    delta = {"type": "roster_delta", "epoch": "e1", "from": 1, "rev": 2, "up": [{**ROW, "id": 2}]}
+DELTA = {"type": "roster_delta", "epoch": "e1", "from": 1, "rev": 2, "up": [{**ROW, "id": 2}]}
+
+
+def no_ping(message: Dict[str, Any]) -> bool:
+    return bool(message["type"] != "ping")
+
+
+def test_a_lost_delta_or_another_epoch_is_answered_with_one_resync(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rollcall.client.catch_up.RESYNC_INTERVAL", 0.2)
     with watched(stand_in.port) as ann:
-        peer = stand_in.registered(heartbeat_interval=4.0)
-        peer.send(delta)
+        peer = stand_in.registered(heartbeat_interval=60, connection_timeout=120)
+        peer.send(DELTA)
         assert ann.until(RosterUpdated).rev == 2
-        peer.send({**delta, "from": 5, "rev": 6})
-        peer.send({**delta, "from": 6, "rev": 7})
-        assert peer.until(lambda message: message["type"] != "ping") == {"type": "resync"}
+        peer.send({**DELTA, "from": 5, "rev": 6})
+        peer.send({**DELTA, "from": 6, "rev": 7})
+        assert peer.until(no_ping) == {"type": "resync"}
         peer.send({"type": "client_list", "epoch": "e1", "rev": 9, "clients": [ROW]})
         assert ann.until(RosterReplaced, lambda event: event.rev == 9)
-        peer.send({**delta, "epoch": "e2", "from": 9, "rev": 10})
-        assert peer.until(lambda message: message["type"] != "ping") == {"type": "resync"}
+        asked = time.monotonic()
+        for _ in range(100):
+            peer.send({**DELTA, "epoch": "e2", "from": 9, "rev": 10})
+        assert peer.until(no_ping) == {"type": "resync"}
+        peer.send({"type": "client_list", "epoch": "e1", "rev": 10, "clients": [ROW]})
+        for _ in range(100):
+            peer.send({**DELTA, "from": 11, "rev": 12})
+        assert peer.until(no_ping) == {"type": "resync"}
+        assert time.monotonic() - asked > 0.2, "not as often as somebody likes to make it ask"
+
+
+def test_a_list_that_never_comes_is_asked_for_and_deltas_that_fit_are_taken(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rollcall.client.catch_up.LIST_TIMEOUT", 0.3)
+    with watched(stand_in.port) as ann:
+        peer = stand_in.registered(heartbeat_interval=60, connection_timeout=120)
+        ann.until(RosterReplaced)
+        peer.send(json.loads(encode(WELCOME)))  # once more, and no list
+        peer.send(DELTA)
+        assert ann.until(RosterUpdated).rev == 2
+        stand_in.hang_up()
+        peer = stand_in.accept()
+        peer.line()
+        peer.send(json.loads(encode(WELCOME)))
+        for _ in range(2):
+            assert peer.until(no_ping) == {"type": "resync"}, "without any delta"
+        peer.send({"type": "client_list", "epoch": "e1", "rev": 7, "clients": [ROW]})
+        assert ann.until(RosterReplaced).rev == 7
+
+
+def test_a_revision_that_only_a_pong_tells_is_asked_for(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rollcall.client.catch_up.SETTLE", 0.1)
+    with watched(stand_in.port) as ann:
+        peer = stand_in.registered(heartbeat_interval=4.0)
+        peer.until_type("ping")
+        peer.send({"type": "pong", "seq": 1, "rev": 2})  # the only one: nothing else will tell
+        assert peer.until(no_ping) == {"type": "resync"}
+        peer.send({"type": "client_list", "epoch": "e1", "rev": 2, "clients": [ROW]})
+        assert ann.until(RosterReplaced, lambda event: event.rev == 2)
 
 
 def test_a_server_that_takes_the_call_and_says_nothing_is_dead(
@@ -230,8 +279,8 @@ def test_every_error_code_has_its_consequence(stand_in: StandIn, code: str) -> N
 
 def test_the_wish_to_be_left_alone_for_a_while_is_honoured(stand_in: StandIn) -> None:
     with watched(stand_in.port) as ann:
-        stand_in.accept().send({"type": "error", "code": "server_full", "message": "full", "retry_after": 3600})
-        assert ann.until(Waiting).seconds >= 3600
+        stand_in.accept().send({"type": "error", "code": "server_full", "message": "full", "retry_after": 200})
+        assert ann.until(Waiting).seconds >= 200
         ann.client.retry_now()
         ann.until(Connecting)
         stand_in.registered()
@@ -310,6 +359,36 @@ def test_it_stops_while_it_connects() -> None:
         stopped_within_a_second(ann)
         for filler in fillers:
             filler.close()
+
+
+@pytest.mark.parametrize("row", [b'{"id":1,"ip":"","port":0}', b"{}"], ids=["a roster", "a bomb"])
+def test_it_stops_while_it_reads_a_roster_without_end(stand_in: StandIn, row: bytes) -> None:
+    """As many packed lines as fit, each of which is most of a second's work, or would be half a minute's."""
+    count = 50_000 if b"id" in row else 5_000_000
+    rows = zlib.compress(b'{"type":"client_list","epoch":"e1","rev":1,"clients":[' + b",".join([row] * count) + b"]}")
+    ann = Watched(stand_in.port, reconnect=False)
+    peer = stand_in.registered()
+    ann.until(RosterReplaced)
+    peer.send((b'{"type":"packed","zlib":"' + base64.b64encode(rows) + b'"}\n') * 3)
+    if b"id" in row:
+        ann.until(RosterReplaced)
+    stopped_within_a_second(ann)
+    assert not any(isinstance(event, Disconnected) and "ip" in event.cause for event in ann.seen)
+
+
+def test_what_a_newer_server_says_otherwise_ends_no_connection(stand_in: StandIn) -> None:
+    with watched(stand_in.port) as ann:
+        peer = stand_in.registered(heartbeat_interval=4.0, uptime="a while", new=None)
+        ann.until(RosterReplaced)
+        peer.send({**DELTA, "up": [{**ROW, "id": 2, "state": "asleep", "observed_ip": None, "role": "teacher"}]})
+        assert ann.until(RosterUpdated).up[0].state == "here"
+        peer.send({**DELTA, "from": 2, "rev": 3, "up": None, "down": [{"id": 2, "reason": "moved"}], "tip": []})
+        assert ann.until(RosterUpdated).down[0].reason == "lost"
+        peer.send({"type": "weather"})
+        peer.send({"type": "error", "code": "lunch", "message": None, "retry_after": "soon"})
+        lost = ann.until(Disconnected)
+        assert (lost.code, lost.cause) == ("lunch", "lunch")
+        ann.until(Waiting)
 
 
 def test_it_stops_while_a_name_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:

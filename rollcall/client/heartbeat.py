@@ -34,6 +34,10 @@ PROOF = 2.0
 
 BACKOFF_FIRST = 0.5
 BACKOFF_MOST = 10.0
+MOST_RETRY_AFTER = 300.0
+"""Seconds that a server may ask a client to stay away; more counts as so many. A mistyped number must not keep a class
+out for the rest of the day."""
+
 GOOD_CONNECTION = 30.0
 """Seconds after which a connection was a good one: the backoff starts again from its first step."""
 
@@ -142,8 +146,9 @@ class Backoff:
         self._failures = 0
 
     def next(self, retry_after: Optional[float] = None) -> float:
-        """Seconds to wait now; never less than the server's ``retry_after``, and never all clients at once after it."""
+        """Seconds to wait now; never less than the server's ``retry_after``, as far as `MOST_RETRY_AFTER`, and never
+        all clients at once after it."""
         longest = min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(self._failures, 10))
         self._failures += 1
         spread = self._uniform(0.0, longest / 2)
-        return (longest / 2 if retry_after is None else max(retry_after, longest / 2)) + spread
+        return max(min(retry_after or 0.0, MOST_RETRY_AFTER), longest / 2) + spread

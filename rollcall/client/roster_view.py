@@ -21,6 +21,7 @@ class RosterView:
         self.rev = 0
         self.entries: Dict[int, Entry] = {}
         self._invented: Dict[Tuple[str, int, int], int] = {}
+        self._last_invented = 0
 
     def replace(self, message: ClientList) -> Tuple[Entry, ...]:
         """Take a snapshot and return its entries; those of a version 1 list are given ids that stay theirs."""
@@ -42,19 +43,19 @@ class RosterView:
         return True
 
     def _with_ids(self, clients: Tuple[Entry, ...]) -> Tuple[Entry, ...]:
-        """Version 1 has no ids: the same address keeps the same one, and the second of two equal ones another."""
+        """Version 1 has no ids: the same address keeps the same one, and the second of two equal ones another. None is
+        given twice, so that nobody takes the row of who has just left."""
         seen: Dict[Tuple[str, int], int] = {}
         known: Dict[Tuple[str, int, int], int] = {}
         entries = []
-        highest = max(self._invented.values(), default=0)
         for client in clients:
             address = (client.ip, client.port)
             seen[address] = seen.get(address, 0) + 1
             key = (*address, seen[address])
             member_id = self._invented.get(key)
             if member_id is None:
-                highest += 1
-                member_id = highest
+                self._last_invented += 1
+                member_id = self._last_invented
             known[key] = member_id
             entries.append(replace(client, id=member_id))
         self._invented = known

@@ -6,7 +6,15 @@ from typing import List
 
 import pytest
 
-from rollcall.client.heartbeat import BACKOFF_MOST, PROOF, REGISTER_TIMEOUT, TICK, Backoff, Heartbeat
+from rollcall.client.heartbeat import (
+    BACKOFF_MOST,
+    MOST_RETRY_AFTER,
+    PROOF,
+    REGISTER_TIMEOUT,
+    TICK,
+    Backoff,
+    Heartbeat,
+)
 
 
 class Day:
@@ -147,3 +155,10 @@ def test_the_servers_wish_to_wait_longer_is_honoured_and_spread() -> None:
     assert Backoff(lambda low, high: low).next(30.0) == 30.0
     assert Backoff(lambda low, high: high).next(30.0) > 30.0
     assert Backoff(lambda low, high: low).next(0.0) == 0.25
+
+
+def test_a_wish_to_wait_for_hours_counts_as_five_minutes() -> None:
+    for wish in (300.0, 301.0, 86400.0, 1e6):
+        assert Backoff(lambda low, high: low).next(wish) == MOST_RETRY_AFTER == 300.0
+    most = Backoff(lambda low, high: high)
+    assert max(most.next(1e6) for _ in range(20)) == MOST_RETRY_AFTER + BACKOFF_MOST / 2

@@ -32,3 +32,15 @@ def test_rows_of_a_version_1_list_keep_the_ids_that_they_were_given() -> None:
     second = view.replace(ClientList((same, Entry("c", 3), Entry("b", 2))))
     assert (second[0].id, second[2].id) == (first[0].id, first[2].id)
     assert second[1].id not in {entry.id for entry in first}
+
+
+def test_no_id_is_given_twice_to_rows_of_a_version_1_list() -> None:
+    view = RosterView()
+    (ann, ben) = view.replace(ClientList((Entry("a", 1), Entry("b", 2))))
+    (still,) = view.replace(ClientList((Entry("a", 1),)))
+    assert still.id == ann.id
+    (_, cleo) = view.replace(ClientList((Entry("a", 1), Entry("c", 3))))
+    assert cleo.id not in (ann.id, ben.id), "she has not the row of who has just left"
+    view.replace(ClientList(()))
+    (dora,) = view.replace(ClientList((Entry("d", 4),)))
+    assert dora.id not in (ann.id, ben.id, cleo.id)
