@@ -7,7 +7,6 @@ thread; what it returns are new values that other threads may keep.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Dict, Optional, Tuple
 
 from protocol import ClientList, Entry, RosterDelta
@@ -57,6 +56,6 @@ class RosterView:
                 self._last_invented += 1
                 member_id = self._last_invented
             known[key] = member_id
-            entries.append(replace(client, id=member_id))
+            entries.append(Entry(client.ip, client.port, member_id))
         self._invented = known
         return tuple(entries)

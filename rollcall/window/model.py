@@ -6,7 +6,8 @@ time; both come in as arguments.
 
 After the events of a turn the window takes what changed: `take_changes` gives the rows to show and the ids to take
 away since it last asked, so that a delta of one row costs one row. A member that went stays for `GONE_FOR` as a row
-that says how and when: a teacher wants to see who has just dropped out.
+that says how and when: a teacher wants to see who has just dropped out. Only its own return takes that row away: the
+same id, or the same likeness (see ``likeness.py``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 from protocol import ASK, LATE, LEFT, LOST, Entry
 from rollcall.client import events
 from rollcall.client.events import Event
+from rollcall.window.likeness import Likeness, Likenesses, likeness_of
 from rollcall.wire.address import Address
 from rollcall.wire.fields import MAX_INTEGER
 
@@ -101,6 +103,7 @@ class Beat:
 class _Departed(NamedTuple):
     row: Row
     until: float
+    likeness: Likeness
 
 
 def clock_text(wall: float) -> str:
@@ -136,9 +139,10 @@ class ClientModel:
         # Rows are known by `_base` plus the member's id: a server that starts again gives the same ids to other people.
         self._base = 0
         self._epoch: Optional[str] = None
+        self._anew = False  # a client has begun of which we know no ids yet
         self._entries: Dict[int, Entry] = {}
         self._departed: Dict[int, _Departed] = {}  # in the order in which they went
-        self._departed_as: Dict[Tuple[str, str], int] = {}  # the same by name and address
+        self._alike = Likenesses()  # of all who are in one of these two
         self._own_id: Optional[int] = None
         self._started: Optional[float] = None  # when the server started, by our clock
         self._arrived: Dict[int, float] = {}
@@ -155,11 +159,13 @@ class ClientModel:
         """A new client starts; what was known of another server's roster goes."""
         if address != self._address:
             self._gone |= self._entries.keys() | self._departed.keys()
-            self._entries, self._departed, self._departed_as, self._arrived = {}, {}, {}, {}
+            self._entries, self._departed, self._arrived = {}, {}, {}
+            self._alike = Likenesses()
             self._epoch = None
             self._dirty.clear()
             self.beats.clear()
         self._address = address
+        self._anew = True
         self._set_phase(CONNECTING)
 
     def end(self) -> None:
@@ -209,11 +215,13 @@ class ClientModel:
     def _connected(self, event: events.Connected, now: float, wall: float) -> None:
         welcome = event.welcome
         epoch = welcome.epoch if welcome else None
-        if epoch != self._epoch:
+        # Version 1 has no epoch, and its ids are the client's own: another client numbers from 1 again.
+        if epoch != self._epoch or (epoch is None and self._anew):
             for member in list(self._entries):
-                self._depart(member, VANISHED, now, wall)
+                self._depart(member, VANISHED, now, wall, unseen=True)
             self._epoch = epoch
             self._base += MAX_INTEGER
+        self._anew = False
         self.server_name = welcome.server_name if welcome else ""
         self._own_id = self._base + welcome.member_id if welcome else None
         self._started = None if welcome is None else welcome.started
@@ -255,29 +263,34 @@ class ClientModel:
                 self._depart(member, gone.reason, now, wall)
 
     def _appear(self, member: int, entry: Entry, wall: float) -> None:
-        if member not in self._entries:
-            # Whoever is back, with the same row or as a newcomer from the same place, is no longer one who went.
-            for earlier in {member, self._departed_as.get((shown_name(entry), entry.ip), member)}:
-                if earlier in self._departed:
-                    self._forget(earlier)
+        known, likeness = self._entries.get(member), likeness_of(entry)
+        if known is None:
+            earlier = member if member in self._departed else self._alike.taken_back(likeness)
+            self._alike.arrive(likeness)
+            if earlier is not None:
+                self._forget(earlier)
+        elif likeness_of(known) != likeness:
+            self._alike.leave(likeness_of(known))
+            self._alike.arrive(likeness)
         self._entries[member] = entry
         self._arrived.setdefault(member, wall)
         self._dirty.add(member)
         self._gone.discard(member)
 
-    def _depart(self, member: int, reason: str, now: float, wall: float) -> None:
-        row = self._row(member, self._entries.pop(member))
+    def _depart(self, member: int, reason: str, now: float, wall: float, unseen: bool = False) -> None:
+        entry = self._entries.pop(member)
+        likeness = likeness_of(entry)
+        row = self._row(member, entry)._replace(state=reason, went=wall, own=False)
         self._arrived.pop(member, None)
-        self._departed[member] = _Departed(row._replace(state=reason, went=wall, own=False), now + GONE_FOR)
-        self._departed_as[row.name, row.ip] = member
+        self._departed[member] = _Departed(row, now + GONE_FOR, likeness)
+        self._alike.depart(likeness, member, unseen)
+        self._alike.leave(likeness)
         self._dirty.add(member)
         if len(self._departed) > MAX_GONE:
             self._forget(next(iter(self._departed)))
 
     def _forget(self, member: int) -> None:
-        row = self._departed.pop(member).row
-        if self._departed_as.get((row.name, row.ip)) == member:
-            del self._departed_as[row.name, row.ip]
+        self._alike.forget(self._departed.pop(member).likeness, member)
         self._dirty.discard(member)
         self._gone.add(member)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 import pytest
 
-from protocol import ERROR_CODES, RETRY, Departure, Entry, Welcome
+from protocol import ERROR_CODES, RETRY, ClientList, Departure, Entry, Welcome
 from rollcall.client.events import (
     Connected,
     Connecting,
@@ -21,6 +21,7 @@ from rollcall.client.events import (
     Stopped,
     Waiting,
 )
+from rollcall.client.roster_view import RosterView
 from rollcall.window.model import (
     ADVICE,
     BEATS,
@@ -59,6 +60,27 @@ def playing(*events: Event, now: float = 0.0) -> ClientModel:
 def shown(model: ClientModel) -> Dict[str, Row]:
     """What there is to show since the last look, by name."""
     return {row.name: row for row in model.take_changes().shown}
+
+
+class Table:
+    """What stands on the screen: it takes the changes as the window does."""
+
+    def __init__(self, model: ClientModel) -> None:
+        self._model = model
+        self._rows: Dict[int, Row] = {}
+
+    def rows(self) -> List[Row]:
+        changes = self._model.take_changes()
+        self._rows.update((row.id, row) for row in changes.shown)
+        for member in changes.gone:
+            self._rows.pop(member, None)
+        return list(self._rows.values())
+
+    def states(self) -> List[str]:
+        return sorted(row.state for row in self.rows())
+
+    def ports(self) -> List[Tuple[int, str]]:
+        return sorted((row.port, row.state) for row in self.rows())
 
 
 def log_of(model: ClientModel, kind: str) -> List[str]:
@@ -117,6 +139,64 @@ def test_who_comes_back_is_no_longer_one_who_went() -> None:
     assert [row.name for row in changes.shown] == ["Ann"] and changes.gone == [went.id]
     model.expire(1e9)
     assert model.take_changes() == ([], [])
+
+
+def students(*ids: int) -> Tuple[Entry, ...]:
+    return tuple(Entry("10.0.0.7", 5000 + number, number, "student", "10.0.0.7", number) for number in ids)
+
+
+def test_who_has_gone_stays_visible_although_a_newcomer_is_alike() -> None:
+    model = playing(*ARRIVAL[:2], RosterReplaced(students(11, 12, 13), 1))
+    table = Table(model)
+    model.apply(RosterUpdated((), (Departure(12, "lost"),), 2), 0, WALL)
+    model.apply(RosterUpdated(students(14), (), 3), 1, WALL)
+    model.apply(RosterUpdated((), (Departure(14, "left"),), 4), 2, WALL)
+    model.apply(RosterUpdated(students(15), (), 5), 3, WALL)
+    assert table.states() == ["here", "here", "here", "left", "lost"]
+    model.apply(RosterUpdated(students(12), (), 6), 4, WALL)
+    assert table.states() == ["here"] * 4 + ["left"], "its own return is another thing"
+
+
+def test_of_those_who_are_alike_as_many_come_back_after_a_restart_as_there_are() -> None:
+    model = playing(*ARRIVAL[:2], RosterReplaced(students(11, 12, 13, 14), 1))
+    table = Table(model)
+    model.apply(RosterUpdated((), (Departure(14, "left"),), 2), 0, WALL)
+    model.apply(Disconnected("the server is stopping", "server_shutdown", True), 1, WALL)
+    model.apply(Connected("h:1", 5, 20, replace(WELCOME, epoch="f")), 2, WALL)
+    model.apply(RosterReplaced(students(1, 2), 1), 2, WALL)
+    assert table.states() == [VANISHED, "here", "here", "left"]
+    model.apply(RosterUpdated(students(3, 4), (), 2), 3, WALL)
+    assert table.states() == ["here"] * 4 + ["left"]
+
+
+def test_a_newcomer_from_another_address_is_somebody_else() -> None:
+    model = playing(*ARRIVAL, RosterUpdated((), (Departure(1, "left"),), 2))
+    table = Table(model)
+    others = (replace(ANN, id=8, ip="10.0.0.8"), replace(ANN, id=9, observed_ip="10.9.9.9"))
+    model.apply(RosterUpdated(others, (), 3), 0, WALL)
+    assert table.states() == ["here"] * 3 + ["left"]
+
+
+def test_rows_of_an_original_server_are_known_by_their_whole_address() -> None:
+    model = playing(Connected("h:1", 60, 120, None))
+    table = Table(model)
+    view = RosterView()
+
+    def list_of(*ports: int) -> RosterReplaced:
+        return RosterReplaced(view.replace(ClientList(tuple(Entry("10.0.0.7", port) for port in ports))), 0)
+
+    model.apply(list_of(1, 2), 0, WALL)
+    model.apply(list_of(1), 1, WALL)
+    model.apply(list_of(1, 3), 2, WALL)
+    assert table.ports() == [(1, "here"), (2, VANISHED), (3, "here")]
+    # Another client of this window, whose ids begin anew.
+    model.end()
+    model.begin("h:1")
+    view = RosterView()
+    model.apply(Connected("h:1", 60, 120, None), 3, WALL)
+    model.apply(list_of(4, 3), 4, WALL)
+    rows = table.ports()
+    assert rows == [(1, VANISHED), (2, VANISHED), (3, "here"), (4, "here")]
 
 
 def test_those_who_went_are_bounded() -> None:
