@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import configparser
+import dataclasses
 import fnmatch
 import json
 import re
+import socket
 import xml.etree.ElementTree
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Set, Tuple
@@ -15,8 +17,13 @@ import pytest
 
 import draw_architecture
 import protocol
-from protocol import ERROR_CODES, MAX_SERVER_LINE, ClientList, Message, decode, encode
+from protocol import ERROR_CODES, MAX_SERVER_LINE, ClientList, Message, Register, decode, encode
+from rollcall.client import events
 from rollcall.server import config
+from rollcall.server.roster import Caller, Roster
+from rollcall.wire import lines, text
+from rollcall.wire.errors import ProtocolError
+from tests.helpers import RawClient, running_server
 from tests.test_house import FLOOR, FRONT_DOORS, MAY_IMPORT, MODULES, name_of, place_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +69,8 @@ def test_every_reason_and_state_is_explained() -> None:
 
 
 def test_the_configuration_table_is_the_programs_own() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| ([^|]+) \|", HEARTBEAT, re.MULTILINE)
+    section = HEARTBEAT.partition("\n## Configuration\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| ([^|]+) \|", section, re.MULTILINE)
     table = {key: (json.loads(default), allowed) for key, default, allowed in rows}
     assert table == {option.key: (option.default, option.allowed) for option in config.OPTIONS}
 
@@ -70,7 +78,7 @@ def test_the_configuration_table_is_the_programs_own() -> None:
 def test_the_limits_are_the_programs_own() -> None:
     from rollcall.client import heartbeat
     from rollcall.server import gate, publisher
-    from rollcall.wire import connection, fields, lines, text
+    from rollcall.wire import connection, fields
 
     assert f"at most {lines.MAX_CLIENT_LINE} bytes" in HEARTBEAT
     assert f"| a name | {text.MAX_NAME} characters |" in HEARTBEAT
@@ -88,6 +96,138 @@ def test_the_limits_are_the_programs_own() -> None:
     assert f"min({heartbeat.ANSWER_TIMEOUT:.0f} s," in HEARTBEAT
     assert f"min({heartbeat.BACKOFF_MOST:.0f} s, {heartbeat.BACKOFF_FIRST} s" in HEARTBEAT
     assert f"after {heartbeat.GOOD_CONNECTION:.0f} seconds of good connection" in HEARTBEAT
+
+
+def table(title: str) -> List[List[str]]:
+    """The cells of the first table below that heading of docs/HEARTBEAT.md, without its head."""
+    section = re.split(r"\n#{2,3} ", HEARTBEAT.partition(f" {title}\n")[2])[0]
+    lines = section.partition("\n|")[2].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def names(cell: str) -> Set[str]:
+    return set(re.findall(r"`(\w+)`", cell))
+
+
+def fields_of(message: type) -> Set[str]:
+    return {field.name for field in dataclasses.fields(message)}
+
+
+@pytest.mark.parametrize(
+    ("title", "message"),
+    [("register (client)", Register), ("welcome (server)", protocol.Welcome), ("client_list (server)", protocol.Entry)],
+)
+def test_every_field_has_its_row(title: str, message: type) -> None:
+    assert {name for row in table(title) for name in names(row[0])} == fields_of(message)
+
+
+def test_the_fields_that_may_be_absent_are_called_optional() -> None:
+    optional = {name for row in table("register (client)") for name in names(row[0]) if "optional" in row[1]}
+    every = Register("h", 1, 2, "Ann", "d", "t", False, True, "a", "i", 1)
+    line = json.loads(encode(every))
+    for name in optional:
+        for changed in ({**line, name: None}, {key: value for key, value in line.items() if key != name}):
+            assert isinstance(decode(json.dumps(changed).encode()), Register)
+    assert optional == set(line) - {"type", "client_ip", "client_port", "protocol", "name"}
+
+
+def test_every_event_of_the_command_line_client_is_listed_with_its_fields() -> None:
+    listed = {row[0].strip("`"): names(row[1]) for row in table("Events")}
+    assert listed == {kind: fields_of(event) for event, kind in events._KINDS.items()}
+    welcome = protocol.Welcome(2, "n", 1, 1, "e", 0, 1.0, 2.0, 1, "SECRET")
+    shown = events.to_json(events.Connected("h:1", 1.0, 2.0, welcome))["welcome"]
+    assert fields_of(protocol.Welcome) - set(shown) == {"resume_token"}
+
+
+def test_the_bounds_and_waits_of_a_client_are_the_programs_own() -> None:
+    import client
+    from rollcall.client import catch_up, dial, heartbeat
+    from rollcall.server import allowance, publisher, room
+    from rollcall.wire import fields
+
+    assert f"| rows of a server's line | {fields.MAX_ROWS} |" in HEARTBEAT
+    assert f"| values of a server's line | {fields.MAX_VALUES} |" in HEARTBEAT
+    assert f"{fields.MAX_ROWS:,} rows" in HEARTBEAT and f"{fields.MAX_VALUES:,} values" in HEARTBEAT
+    assert f"at most {dial.CONNECT_TIMEOUT:.0f} seconds for each address" in HEARTBEAT
+    assert f"(at most {heartbeat.MOST_RETRY_AFTER:.0f} s of it)" in HEARTBEAT
+    assert f"`server_full` ({room.RETRY_WHEN_FULL:.0f} s)" in HEARTBEAT
+    assert f"`rate_limited` ({allowance.RETRY_WHEN_RATE_LIMITED:.0f} s)" in HEARTBEAT
+    assert f"again after {catch_up.LIST_TIMEOUT:.0f} seconds without a list" in HEARTBEAT
+    assert f"leaves\n{catch_up.RESYNC_INTERVAL:.0f} seconds between two requests" in HEARTBEAT
+    assert f"not reached it after {catch_up.SETTLE:.0f} seconds" in HEARTBEAT
+    assert f"for {client.GOODBYE} seconds at most" in HEARTBEAT
+    assert f"within {client.JUST_NOW:.0f} seconds of its own call" in HEARTBEAT
+    assert f"ping every {client.ORIGINAL_INTERVAL:.0f} seconds without `seq`" in HEARTBEAT
+    assert publisher.RESYNC_INTERVAL == 1.0 and "more often than once a second" in HEARTBEAT
+
+
+def test_lengths_are_code_points_and_a_carriage_return_counts_for_the_line() -> None:
+    assert "👍 is one" in HEARTBEAT
+    name = "👍" * text.MAX_NAME
+    register = encode(Register("h", 1, 2, name))
+    assert decode(register) == Register("h", 1, 2, name)
+    assert "a `\\r` counts" in HEARTBEAT
+    line = b'{"type":"ping"}'.ljust(lines.MAX_CLIENT_LINE)
+    assert list(lines.LineDecoder().feed(line + b"\n")) == [line]
+    assert list(lines.LineDecoder().feed(line[:-1] + b"\r\n")) == [line[:-1]]
+    with pytest.raises(ProtocolError):
+        list(lines.LineDecoder().feed(line + b"\r\n"))
+
+
+def test_whole_numbers_have_no_fraction_and_seconds_may() -> None:
+    assert "`1.0` is wrong" in HEARTBEAT
+    for line in (b'{"type":"ping","seq":1.0}', b'{"type":"client_list","clients":[{"ip":"a","port":1.0}]}'):
+        with pytest.raises(ProtocolError):
+            decode(line, MAX_SERVER_LINE)
+    welcome = protocol.Welcome(2, "n", 1, 1, "e", 0, 60.0, 120.0, 1, "t")
+    assert decode(encode(welcome).replace(b"60.0", b"60")) == welcome
+
+
+def test_limits_hold_for_known_fields() -> None:
+    assert "All limits hold for the fields that are described here" in HEARTBEAT
+    unknown = {"type": "ping", "seq": 1, "new": ["x" * 5000, "\u202e", -1.5, 2**70, {"deep": {"er": None}}]}
+    assert decode(json.dumps(unknown).encode()) == protocol.Ping(1)
+
+
+def test_half_closing_is_closing_after_what_came_before_is_answered() -> None:
+    assert "Half-closing" in HEARTBEAT
+    with running_server() as (_, port), RawClient(port) as watcher:
+        watcher.register("Watcher")
+        watcher.until_type("client_list")
+        for version_2, reason in ((True, "lost"), (False, "left")):
+            with RawClient(port) as half:
+                half.register("Half" if version_2 else None)
+                half.until_type("client_list")
+                half.send({"type": "ping"})
+                half.socket.shutdown(socket.SHUT_WR)
+                assert [message["type"] for message in half.rest() if message["type"] == "pong"] == ["pong"]
+            assert watcher.until(lambda message: message.get("down"))["down"][0]["reason"] == reason
+
+
+def test_what_is_said_of_unknown_types_is_what_the_server_does() -> None:
+    with running_server() as (_, port), RawClient(port) as original, RawClient(port) as newer:
+        original.register()
+        original.send({"type": "chat", "text": "hello"})
+        original.send({"type": "ping"})
+        assert original.until(lambda message: message["type"] != "client_list") == {"type": "pong"}
+        newer.register("Newer")
+        newer.send({"type": "chat", "text": "hello"})
+        assert newer.until_type("error")["code"] == "bad_message"
+
+
+def test_a_delta_has_no_id_twice_and_may_come_between_resync_and_the_list() -> None:
+    assert "No id is in both" in HEARTBEAT and "Until it comes there may be more deltas" in HEARTBEAT
+    roster = Roster()
+    roster.open(1)
+    joined = roster.register(1, Caller("Ann", "h", 1, "h", 2))
+    assert joined is not None
+    rev = roster.rev - 1
+    roster.remove(1, protocol.LEFT)
+    roster.open(2)
+    assert roster.register(2, Caller("Ann", "h", 1, "h", 2, joined.resume_token)) is not None
+    changes = roster.changes_since(rev)
+    assert changes is not None
+    assert ([entry.id for entry in changes.up], changes.down) == ([joined.entry.id], []), "it went and came again"
 
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
