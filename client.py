@@ -21,6 +21,7 @@ import secrets
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
 
 import protocol
@@ -270,19 +271,10 @@ class Client:
         data = first_words(connection.receive, self.address)
         while data:
             for line in decoder.feed(data):
-                message = self._decode(line)
-                if message is not None:
-                    self._obey(connection, message)
+                with suppress(Cancelled):  # after a stop all is read and forgotten, until the server has our goodbye
+                    self._look()
+                    self._obey(connection, decode(line, MAX_SERVER_LINE, self._look))
             data = connection.receive()
-
-    def _decode(self, line: bytes) -> Optional[Message]:
-        """The message of a line; None once somebody said stop: then all is read and forgotten, until the server has
-        our goodbye."""
-        try:
-            self._look()
-            return decode(line, MAX_SERVER_LINE, self._look)
-        except Cancelled:
-            return None
 
     def _look(self) -> None:
         """Between two steps of a work that may be long."""
@@ -297,7 +289,7 @@ class Client:
         elif isinstance(message, ClientList):
             if self._connected_at is None:
                 self._registered(1, ORIGINAL_INTERVAL, ORIGINAL_TIMEOUT, None)
-            entries = self._view.replace(message)
+            entries = self._view.replace(message, self._look)
             with self._changed:
                 if self._catch_up is not None:
                     self._catch_up.listed()

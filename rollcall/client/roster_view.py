@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Dict, Optional, Tuple
 
 from protocol import ClientList, Entry, RosterDelta
+from rollcall.wire.fields import ROWS_BETWEEN_LOOKS, Look, no_look
 
 
 class RosterView:
@@ -22,9 +23,10 @@ class RosterView:
         self._invented: Dict[Tuple[str, int, int], int] = {}
         self._last_invented = 0
 
-    def replace(self, message: ClientList) -> Tuple[Entry, ...]:
-        """Take a snapshot and return its entries; those of a version 1 list are given ids that stay theirs."""
-        entries = message.clients if message.epoch is not None else self._with_ids(message.clients)
+    def replace(self, message: ClientList, look: Look = no_look) -> Tuple[Entry, ...]:
+        """Take a snapshot and return its entries; those of a version 1 list are given ids that stay theirs, which takes
+        a while for thousands: ``look`` is called meanwhile, and ends it by raising."""
+        entries = message.clients if message.epoch is not None else self._with_ids(message.clients, look)
         self.epoch = message.epoch
         self.rev = message.rev or 0
         self.entries = {entry.id: entry for entry in entries}
@@ -41,13 +43,15 @@ class RosterView:
         self.rev = message.rev
         return True
 
-    def _with_ids(self, clients: Tuple[Entry, ...]) -> Tuple[Entry, ...]:
+    def _with_ids(self, clients: Tuple[Entry, ...], look: Look) -> Tuple[Entry, ...]:
         """Version 1 has no ids: the same address keeps the same one, and the second of two equal ones another. None is
         given twice, so that nobody takes the row of who has just left."""
         seen: Dict[Tuple[str, int], int] = {}
         known: Dict[Tuple[str, int, int], int] = {}
         entries = []
-        for client in clients:
+        for number, client in enumerate(clients):
+            if number % ROWS_BETWEEN_LOOKS == 0:
+                look()
             address = (client.ip, client.port)
             seen[address] = seen.get(address, 0) + 1
             key = (*address, seen[address])

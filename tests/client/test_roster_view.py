@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from protocol import ClientList, Departure, Entry, RosterDelta
 from rollcall.client.roster_view import RosterView
+from rollcall.wire.fields import ROWS_BETWEEN_LOOKS
 
 ANN, BEN = Entry("a", 1, 1, "Ann", "a"), Entry("b", 2, 2, "Ben", "b")
 
@@ -44,3 +47,23 @@ def test_no_id_is_given_twice_to_rows_of_a_version_1_list() -> None:
     view.replace(ClientList(()))
     (dora,) = view.replace(ClientList((Entry("d", 4),)))
     assert dora.id not in (ann.id, ben.id, cleo.id)
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_long_version_1_list_can_be_left_in_the_middle_and_nothing_has_changed() -> None:
+    view = RosterView()
+    (ann,) = view.replace(ClientList((Entry("a", 1),)))
+    looks = [None] * 3
+
+    def look() -> None:
+        looks.pop()
+        if not looks:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        view.replace(ClientList(tuple(Entry("b", port) for port in range(3 * ROWS_BETWEEN_LOOKS))), look)
+    assert list(view.entries.values()) == [ann]
+    assert view.replace(ClientList((Entry("a", 1),))) == (ann,)
