@@ -26,13 +26,13 @@ def refusal(line: bytes) -> str:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b'{"type":"ping","x":[' + b"]" * 300, "not JSON at character 21"),
+        (b'{"type":"ping","x":[' + b"]" * 300, "not JSON (wrong at character 21)"),
         (b'{"type":"ping","x":' + b"[" * 20 + b"]" * 30, "brackets do not match"),
         (b'{"type":"ping","x":' + b"[" * 300, "brackets do not match"),
         (b'{"type":"ping","x":' + b"[" * 16 + b"]" * 16 + b"}", "nests deeper than 16"),
-        (b'{"type":"ping"' + b"}" * 30, "not JSON at character 15"),
-        (b'{"type":"ping","x":"' + b"[" * 30, "not JSON at character 19"),
-        (b'{"type":"ping","x":"' + b"[" * 30 + b"\\", "not JSON at character 19"),
+        (b'{"type":"ping"' + b"}" * 30, "not JSON (wrong at character 15)"),
+        (b'{"type":"ping","x":"' + b"[" * 30, "not JSON (wrong at character 19)"),
+        (b'{"type":"ping","x":"' + b"[" * 30 + b"\\", "not JSON (wrong at character 19)"),
     ],
 )
 def test_brackets_that_do_not_match_are_refused(line: bytes, words: str) -> None:
