@@ -1,13 +1,16 @@
 """Text from strangers: which characters may stand in it, and how to show it safely.
 
 Names, addresses and messages are written by somebody else. `check_name` and `forbidden_character` say what is taken,
-`printable` makes anything safe for a log or a terminal. No state, no threads.
+`printable` makes anything safe for a log or a terminal, and `quoted` marks where it begins and ends. No state, no
+threads.
 
-The standards: RFC 8259 section 8.2 (no lone surrogates), Unicode Standard Annex 9 (characters that reorder text).
+The standards: RFC 8259 section 8.2 (no lone surrogates), Unicode Standard Annex 9 (characters that reorder text), the
+Unicode property Default_Ignorable_Code_Point (characters that show nothing, DerivedCoreProperties.txt).
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Optional
 
@@ -21,6 +24,12 @@ MAX_NAME = 64
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Letters and symbols that show nothing: fillers of Hangul, the empty pattern of Braille.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# What shows nothing although `str.isprintable` says otherwise: the ignorable characters that are letters and marks
+# (joiners, fillers, selectors of a variant), and the empty pattern of Braille. All else of that kind are format
+# characters (Cf): a name may have some, because they join emoji, and a log shows none.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
 _FORBIDDEN_CATEGORIES = frozenset(("Cc", "Cs", "Zl", "Zp"))
 
 
@@ -35,12 +44,23 @@ def forbidden_character(text: str) -> Optional[str]:
 
 
 def printable(text: object, limit: int = 120) -> str:
-    """Any text, cut to ``limit`` characters and with what is not printable escaped: safe in a log or a terminal."""
+    """Any text, cut to ``limit`` characters and with what is not printable, or shows nothing, escaped: safe in a log
+    or a terminal."""
     whole = str(text)
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in whole[:limit]
-    )
+    shown = whole[:limit]
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(
+            char if char.isprintable() and not _UNSEEN.match(char) else char.encode("unicode_escape").decode()
+            for char in shown
+        )
     return shown + "…" if len(whole) > limit else shown
+
+
+def quoted(text: object, limit: int = 120) -> str:
+    """As `printable`, in quotes that the text cannot close: what it says is not mistaken for what the log says."""
+    whole = str(text)
+    inside = printable(whole[:limit].replace("\\", "\\\\").replace('"', '\\"'), 2 * limit)
+    return f'"{inside}"' + ("…" if len(whole) > limit else "")
 
 
 def check_name(name: object) -> str:

@@ -10,7 +10,7 @@ from typing import Iterator
 import pytest
 
 from rollcall.wire.errors import ProtocolError
-from rollcall.wire.text import check_name, counted, printable
+from rollcall.wire.text import check_name, counted, printable, quoted
 from tests.test_house import MODULES
 
 
@@ -47,3 +47,41 @@ def test_no_text_counts_one_clients(file: Path) -> None:
     verbs_and_units = {"is", "was", "does", "needs", "ms"}
     limits_above_one = {"bytes", "characters", "levels", "rows", "values", "descriptors", "connections", "times"}
     assert set(words_behind_numbers(file)) <= verbs_and_units | limits_above_one, "use text.counted"
+
+
+@pytest.mark.parametrize(
+    "char",
+    "\u200b\u00ad\ufff9\ufffb\U000e0001\U000e0041\u200d\u200e\u202e\u2060\ufeff\u061c\u180e"  # format characters
+    "\ufe0f\ufe00\U000e0100\u034f\u17b4\u180b\u3164\u115f\uffa0\u2800"  # letters and marks that show nothing
+    "\u00a0\u2003\u3000\u2028\ue000\ud800\x7f\x9b",
+    ids=lambda char: f"U+{ord(char):04X}",
+)
+def test_what_cannot_be_seen_is_escaped(char: str) -> None:
+    shown = printable(f"Ann{char}")
+    assert shown.isascii() and shown.startswith("Ann\\") and shown.isprintable()
+
+
+@pytest.mark.parametrize("text", ["Zoë", "Łukasz", "李雷", "प्रिया", "😀", "Ann & Ben"])
+def test_what_can_be_seen_is_shown(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("name", ["👩\u200d🚀", "❤\ufe0f", "🏴\U000e0067\U000e0062\U000e007f"])
+def test_a_name_may_have_emoji_that_are_joined(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Ann", '"Ann"'),
+        ('Ann" (session 5)', '"Ann\\" (session 5)"'),
+        ("Ann\\", '"Ann\\\\"'),
+        ("a\nb\u200b", '"a\\nb\\u200b"'),
+        ("x" * 200, '"' + "x" * 120 + '"…'),
+        ('"' * 200, '"' + '\\"' * 120 + '"…'),
+    ],
+    ids=["plain", "quote", "backslash", "unseen", "long", "quotes"],
+)
+def test_a_quoted_text_says_where_it_ends(text: str, shown: str) -> None:
+    assert quoted(text) == shown
