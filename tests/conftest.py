@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import gc
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -13,6 +14,11 @@ from typing import Dict, Iterator, List
 import pytest
 
 from tests.helpers import wait_until
+
+for name in ("SIGINT", "SIGHUP"):
+    # Under nohup, or behind an & in a script, they would be ignored in the programs that are tested, too.
+    if getattr(signal, name, None) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 GRACE = 5.0
 """Seconds that a thread which is ending already has to end."""

@@ -45,6 +45,8 @@ class Program:
     """One of our programs as a real process, with everything it prints collected.
 
     ``arguments`` are for Python, or for an ``executable``, which then finds nothing in its environment but ``env``.
+    ``stdout`` and ``stderr`` may go to a descriptor instead, and are not collected then. ``shell`` is what a shell does
+    before it becomes the program, or with the program, which is ``"$@"``.
     """
 
     def __init__(
@@ -54,10 +56,15 @@ class Program:
         descriptors: Optional[int] = None,
         executable: Optional[Path] = None,
         folder: Path = ROOT,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+        shell: str = "",
     ) -> None:
         self.lines: List[str] = []
         self.stdout_lines: List[str] = []
-        limited = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"]
+        if descriptors is not None:
+            shell = f'ulimit -n {descriptors}; exec "$@"'
+        limited = ["sh", "-c", shell, "sh"] if shell else []
         program = [sys.executable, "-u"] if executable is None else [str(executable)]
         inherited = {**os.environ, "PYTHONWARNINGS": "default"} if executable is None else {}
         # Guards the lists, and is notified with each line.
@@ -67,15 +74,15 @@ class Program:
             cwd=folder,
             env={**inherited, **(env or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             encoding="utf-8",
             errors="replace",
         )
-        assert self._process.stdout is not None and self._process.stderr is not None
         self._readers = [
-            threading.Thread(target=self._collect, args=(self._process.stdout, True), name="stdout"),
-            threading.Thread(target=self._collect, args=(self._process.stderr, False), name="stderr"),
+            threading.Thread(target=self._collect, args=(stream, is_stdout), name="stdout" if is_stdout else "stderr")
+            for stream, is_stdout in ((self._process.stdout, True), (self._process.stderr, False))
+            if stream is not None
         ]
         for reader in self._readers:
             reader.start()
@@ -170,6 +177,31 @@ class ServerProgram(Program):
 
     def __enter__(self) -> ServerProgram:
         return self
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def full_pipe() -> Iterator[int]:
+    """The writing end of a pipe that takes no more: whoever writes to it waits."""
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        for size in (65536, 1):
+            try:
+                while True:
+                    os.write(writing, b"x" * size)
+            except BlockingIOError:
+                pass
+        os.set_blocking(writing, True)
+        yield writing
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 class RawClient:

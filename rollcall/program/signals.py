@@ -3,6 +3,9 @@
 A handler runs between two instructions of the main thread, whatever locks that thread holds. So it only puts the
 signal's number into a `queue.SimpleQueue`, whose ``put`` is documented to be reentrant (a `threading.Event` is not: its
 lock may be held by the very code that the signal interrupts).
+
+A signal that is ignored when the program starts stays ignored: whoever started it wished so, with ``nohup``, or with
+``&`` in a script, where Ctrl-C is for the program in the foreground (POSIX, shell command language, 2.11).
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ import time
 from types import FrameType
 from typing import Optional
 
-GOODBYES = ("SIGINT", "SIGTERM", "SIGBREAK")
-"""The names of the signals that are caught, where the platform has them."""
+GOODBYES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""The names of the signals that are caught, where the platform has them. SIGHUP: the terminal was closed, or its user
+has logged out. Windows has SIGBREAK for both and for Ctrl-Break."""
 
 SAME_SIGNAL = 0.3
 """Seconds within which a second signal is the first once more: a terminal's Ctrl-C and a service manager reach every
 process of a program, and an executable of one file is two, of which the outer passes on what it gets."""
+
+_HANG_UP = getattr(signal, "SIGHUP", None)
 
 STEP = 0.5
 """Seconds: a wait without end cannot be interrupted on Windows."""
@@ -29,14 +35,16 @@ class Signals:
     """Catches the signals from now on. For the main thread, in which Python runs signal handlers.
 
     A second one, later than `SAME_SIGNAL`, does not wait for an orderly end: it does what the system does by default.
+    Not so SIGHUP: no person sends it, and a terminal that closes sends it as often as it likes.
     """
 
     def __init__(self) -> None:
         self._caught: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._begun = math.inf
         for name in GOODBYES:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._note)
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._note)
 
     @property
     def pending(self) -> bool:
@@ -59,6 +67,6 @@ class Signals:
         if self._begun == math.inf:
             self._begun = now
             self._caught.put(number)
-        elif now - self._begun > SAME_SIGNAL:
+        elif now - self._begun > SAME_SIGNAL and number != _HANG_UP:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
