@@ -6,8 +6,10 @@
 - ``client-N``: one for each connection. It alone reads that socket and it answers its pings;
 - ``sweeper``: sleeps until a lease is due, removes those who went silent, and sleeps again;
 - ``publisher``: sends what changed in the roster to everyone (see ``rollcall/server/publisher.py``);
-- ``journal``: writes the handlers' log lines (see ``rollcall/server/journal.py``);
-- the main thread waits for SIGINT or SIGTERM and then stops the others, in the order that `RollcallServer.stop` says.
+- ``journal``: makes log lines of what the handlers note (see ``rollcall/server/journal.py``);
+- ``stdout``, ``stderr`` and the log file: each has a thread that writes to it (see ``rollcall/server/observers.py``);
+- the main thread waits for a signal (SIGINT, SIGTERM, SIGHUP) and then stops the others, in the order that
+  `RollcallServer.stop` says.
 
 A handler renews its client's lease in the roster with each valid message. All state that threads share is in
 `Roster` (members and leases), `Connection` (one socket) and `Room` (who is connected), each with its own
@@ -19,19 +21,19 @@ from __future__ import annotations
 import _thread
 import contextlib
 import errno
-import io
 import logging
 import math
 import os
+import platform
 import socket
 import socketserver
-import sys
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Optional, Sequence, Tuple
 
-from protocol import LOST, Error, encode
+from protocol import LOST, Error, __version__, encode
+from rollcall.program.ending import run
 from rollcall.program.frozen import program_name
 from rollcall.program.signals import Signals
 from rollcall.server.config import ConfigError, ServerConfig, load
@@ -42,14 +44,15 @@ from rollcall.server.machine import (
     listening_address,
     own_address,
     plain_ip,
-    print_addresses,
     raise_descriptor_limit,
     run_on_one_cpu,
+    tell_addresses,
     use_small_stacks,
 )
+from rollcall.server.observers import Observers
 from rollcall.server.room import Room
 from rollcall.wire.address import Address
-from rollcall.wire.connection import Connection, Trace, trace_line
+from rollcall.wire.connection import Connection, Trace
 from rollcall.wire.text import counted
 
 log = logging.getLogger("rollcall.server")
@@ -59,7 +62,7 @@ SPARE_CONNECTIONS = 32
 already, such as the older connection of a member that came back. Also how many are being refused at a time."""
 
 STUCK_AFTER = 2.0
-"""Seconds that handlers have to end once they were hung up. They wait for nobody, unless it is the trace's terminal."""
+"""Seconds that handlers have to end once they were hung up. They wait for nobody, but the machine may be busy."""
 
 STOP_PATIENCE = 0.5
 """Seconds that clients have to hang up by themselves once they were told ``server_shutdown``."""
@@ -122,8 +125,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
 
     def stop(self) -> bool:
         """Tell everyone, hang up and end every thread. The order matters: first nobody new comes, then everybody
-        hears why, then nothing else is sent, then the rest is cut. False if something did not end: whatever shows the
-        log or the trace takes no more, and a thread waits for it."""
+        hears why, then nothing else is sent, then the rest is cut. False if a thread did not end in time."""
         if self._accept_thread.is_alive():
             self.shutdown()
             self._accept_thread.join()
@@ -244,7 +246,8 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             connection.prepare()
             self.finish_request(request, client_address)
         except Exception:
-            self.room.journal.note_exception(log, "the handler of %s failed", connection.label)
+            peer = connection.peer
+            self.room.journal.note_exception(log, "the handler of %s failed", connection.label, about=peer)
         finally:
             self.room.leave(connection.session_id)
 
@@ -265,41 +268,37 @@ def listen(config: ServerConfig, trace: Optional[Trace], quiet: bool) -> Rollcal
     raise AssertionError("port_attempts is at least 1")
 
 
-def _start_logging(verbose: bool, log_file: Optional[str]) -> None:
-    handlers: List[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if log_file is not None:
-        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        handlers=handlers,
-    )
-
-
-def _print_trace(direction: str, connection: Connection, data: bytes) -> None:
-    print(trace_line(direction, connection, data), flush=True)
-
-
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the server until SIGINT or SIGTERM. Returns the exit code: 0, 1 (cannot listen), 2 (configuration)."""
+    """Run the server until SIGINT, SIGTERM or SIGHUP. Returns the exit code: 0, 1 (cannot listen, or a thread did not
+    end), 2 (configuration)."""
+    observers = Observers()
+    try:
+        return _run(argv, observers)
+    finally:
+        observers.stop()
+
+
+def _run(argv: Optional[Sequence[str]], observers: Observers) -> int:
     program = program_name("server.py")
     try:
         arguments = load(argv)
-        _start_logging(arguments.verbose, None if arguments.log_file is None else str(arguments.log_file))
+        config = arguments.config
+        observers.start_logging(arguments.verbose, arguments.log_file, config.log_file_size)
     except ConfigError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        observers.complain(f"{program}: {error}")
         return 2
     except OSError as error:
-        print(f"{program}: --log-file {error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
+        observers.complain(f"{program}: --log-file {error.filename}: cannot be written: {error.strerror}")
         return 2
-    config = arguments.config
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # for --trace: not every terminal can show every name
+    if arguments.log_file is not None and not arguments.check_config:
+        observers.note_in_file(f"Rollcall server {__version__}, Python {platform.python_version()}")
     for warning in arguments.warnings:
         log.warning("%s", warning)
     if not config.file_found:
         log.warning("no settings file %s: using the defaults", config.file)
-    print("Settings:", *config.describe(), sep="\n  ", flush=True)
+    if arguments.trace and not observers.has_stdout:
+        log.warning("--trace: there is no stdout to show it on")
+    observers.say("Settings:", *(f"  {line}" for line in config.describe()))
     if arguments.check_config:
         return 0
     raise_descriptor_limit(config.max_clients, 2 * SPARE_CONNECTIONS)  # the second half is being refused
@@ -307,22 +306,30 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if config.one_cpu:
         run_on_one_cpu(config.max_clients)
     try:
-        server = listen(config, _print_trace if arguments.trace else None, not arguments.verbose)
+        server = listen(config, observers.trace if arguments.trace else None, not arguments.verbose)
     except OSError as error:
-        print(f"{program}: {_cannot_listen(config, error)}", file=sys.stderr)
+        observers.complain(f"{program}: {_cannot_listen(config, error)}")
         return 1
+    return _serve(server, observers)
+
+
+def _serve(server: RollcallServer, observers: Observers) -> int:
+    """Run a server that listens until a signal says goodbye; the exit code."""
     signals = Signals()
     server.start()
     host, port = server.address
-    print(f"Listening on {Address(host, port)}", flush=True)
-    told = print_addresses(host, port)
+    listening = f"Listening on {Address(host, port)}"
+    observers.say(listening)
+    observers.note_in_file(listening)
+    told = tell_addresses(observers.say, host, port)
     while signals.wait(math.inf if told else LOOK_AGAIN) is None:
-        told = print_addresses(host, port, once_there=True)
+        told = tell_addresses(observers.say, host, port, once_there=True)
     server.room.journal.note(log, logging.INFO, "stopping: telling %s", counted(len(server.room.roster), "client"))
-    if not server.stop():
-        os._exit(1)  # a thread waits for a terminal for ever, with a lock that an orderly exit needs
+    ended = server.stop()
+    if not ended:
+        log.error("a thread did not end; it is left behind")
     log.info("stopped")
-    return 0
+    return 0 if ended else 1
 
 
 def _cannot_listen(config: ServerConfig, error: OSError) -> str:
@@ -337,4 +344,4 @@ def _cannot_listen(config: ServerConfig, error: OSError) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

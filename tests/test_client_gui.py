@@ -636,14 +636,17 @@ def test_closing_ends_every_thread_whatever_they_are_doing(moment: str) -> None:
         assert threads >= before
 
 
-def test_the_program_connects_by_itself_and_ends_cleanly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_the_program_connects_by_itself_and_ends_cleanly(tmp_path: Path, name: str) -> None:
+    if not hasattr(signal, name):
+        pytest.skip(f"this platform has no {name}")
     with ServerProgram(tmp_path) as server:
         arguments = ["--server", server.address, "--name", "Demo", "--connect"]
         with Program(ROOT / "client_gui.py", *arguments) as program:
-            server.wait_for_line("joined: Demo")
-            assert program.stop() == 0
+            server.wait_for_line('joined: "Demo"')
+            assert program.stop(getattr(signal, name)) == 0
             assert program.text == ""
-        server.wait_for_line("left: Demo")
+        server.wait_for_line('left: "Demo"')
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a display is always there")

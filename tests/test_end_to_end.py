@@ -46,7 +46,7 @@ def test_the_server_shows_its_settings_and_where_it_listens(tmp_path: Path) -> N
 
 def test_a_client_registers_and_pings_and_the_log_shows_it(tmp_path: Path) -> None:
     with ServerProgram(tmp_path, "--verbose", **SHORT) as server, joined(server.address, "Ann") as ann:
-        server.wait_for_line(r"joined: Ann \(session 1\)")
+        server.wait_for_line(r'joined: "Ann" \(session 1\)')
         for _ in range(3):
             server.wait_for_line("ping from client-1")
             server.wait_for_line("pong to client-1")
@@ -54,7 +54,7 @@ def test_a_client_registers_and_pings_and_the_log_shows_it(tmp_path: Path) -> No
         ann.wait_for_line(r"1 here: Ann")
         ann.wait_for_line(r"pong 2 after \d")
         assert ann.stop() == 0
-        server.wait_for_line("left: Ann")
+        server.wait_for_line('left: "Ann"')
 
 
 def test_the_wire_can_be_watched(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_client_that_freezes_is_removed_and_the_others_are_told(tmp_path: Path
             frozen.send_signal(signal.SIGSTOP)  # no FIN, no goodbye: as a crashed machine
             watcher.wait_for_line("Frozen is late")
             watcher.wait_for_line(r"member \d lost")
-            match = server.wait_for_line(r"heartbeat_timeout: Frozen was silent for ([0-9.]+) s")
+            match = server.wait_for_line(r'heartbeat_timeout: "Frozen" was silent for ([0-9.]+) s')
             assert float(match.group(1)) >= 1.0
             frozen.send_signal(signal.SIGCONT)
             watcher.wait_for_line("Frozen is here", skip=len(watcher.lines))
@@ -147,35 +147,6 @@ def test_the_bell_a_hundred_clients_at_the_same_instant(tmp_path: Path) -> None:
         wait_until(lambda: server.text.count("joined: ") == 100, "the log to say so")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGTERM")
-def test_a_log_that_nobody_reads_holds_up_neither_the_roster_nor_the_end(tmp_path: Path) -> None:
-    command = [sys.executable, "-u", str(ROOT / "server.py"), "--host", "127.0.0.1", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-    ) as server:
-        try:
-            assert server.stdout is not None
-            port = 0
-            while not port:
-                words = server.stdout.readline().decode().split()
-                port = int(words[-1].rpartition(":")[2]) if words[:1] == ["Listening"] else 0
-            rubbish = b"x" * 200 + b"\n"
-            for _ in range(1200):  # lines of more than 64 KiB, which is what a pipe holds
-                with RawClient(port) as noisy:
-                    noisy.send(rubbish)
-                    assert noisy.line()["code"] == "bad_message"
-            with RawClient(port) as ann, RawClient(port) as ben:
-                for client, name in ((ann, "Ann"), (ben, "Ben")):
-                    client.register(name)
-                    client.until_type("client_list")
-                ann.until(lambda message: any(row["name"] == "Ben" for row in message.get("up", ())))
-                server.terminate()
-                assert ann.until_type("error")["code"] == "server_shutdown"
-            assert server.wait(PATIENCE) == 1
-        finally:
-            server.kill()
-
-
 def test_after_a_crash_of_the_server_everyone_is_back_by_themselves(tmp_path: Path) -> None:
     with ExitStack() as stack:
         with ServerProgram(tmp_path, **SHORT) as server:
@@ -190,7 +161,7 @@ def test_after_a_crash_of_the_server_everyone_is_back_by_themselves(tmp_path: Pa
             assert roster_of(client) == set()
         with ServerProgram(tmp_path, port=port, **SHORT) as again:
             for number in range(5):
-                again.wait_for_line(f"joined: Student {number} ", timeout=60)
+                again.wait_for_line(f'joined: "Student {number}" ', timeout=60)
             for client in crowd:
                 wait_until(lambda client=client: roster_of(client) == set(range(1, 6)), "all back", 60)  # type: ignore[misc]
 
@@ -268,22 +239,6 @@ def test_busy_ports_are_passed_over_loudly_but_an_explicit_one_is_not(tmp_path: 
             assert server.stop() == 0
 
 
-@posix
-@pytest.mark.parametrize(("same", "code"), [(60.0, 0), (-1.0, -signal.SIGTERM)])
-def test_a_signal_that_comes_twice_at_once_is_one_and_a_later_one_does_not_wait(same: float, code: int) -> None:
-    script = f"""
-import signal
-from rollcall.program import signals as module
-module.SAME_SIGNAL = {same}
-signals = module.Signals()
-signal.raise_signal(signal.SIGTERM)
-signal.raise_signal(signal.SIGTERM)
-assert signals.wait() == signal.SIGTERM and not signals.pending
-"""
-    with Program("-c", script) as program:
-        assert program.wait() == code, program.text
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -356,7 +311,7 @@ def test_the_log_goes_to_a_file_as_well(tmp_path: Path) -> None:
     with ServerProgram(tmp_path, "--log-file", str(log)) as server, joined(server.address, "Zoë", "--for", "60") as zoe:
         zoe.wait_for_line("here: Zoë")
         assert server.stop() == 0
-    assert "joined: Zoë" in log.read_text(encoding="utf-8")
+    assert 'joined: "Zoë"' in log.read_text(encoding="utf-8")
 
 
 def test_a_client_that_is_refused_ends_with_1(tmp_path: Path) -> None:
@@ -387,10 +342,10 @@ def test_output_that_nobody_reads_any_more_is_no_error(tmp_path: Path) -> None:
             ["sh", "-c", command], capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False
         )
         assert (len(done.stdout.splitlines()), done.stderr) == (2, "")
-        server.wait_for_line("left: Ann")
+        server.wait_for_line('left: "Ann"')
 
 
 def test_a_client_leaves_after_its_time(tmp_path: Path) -> None:
     with ServerProgram(tmp_path, **SHORT) as server, joined(server.address, "Ann", "--for", "1") as ann:
         assert ann.wait() == 0
-        server.wait_for_line("left: Ann")
+        server.wait_for_line('left: "Ann"')

@@ -405,7 +405,7 @@ def test_the_log_says_who_broke_a_rule_and_that_its_member_went(tmp_path: Path) 
             zoe.send(b"nonsense\n")
             assert zoe.until_type("error")["code"] == "bad_message"
         server.wait_for_line(r"WARNING .*bad_message: client-\d+ from 127\.0\.0\.1: .*JSON")
-        server.wait_for_line(r"lost: Zoe \(client-\d+\)")
+        server.wait_for_line(r'lost: "Zoe" \(client-\d+\)')
         assert mute.rest() == []
         server.wait_for_line(r"registration_timeout: client-\d+ from 127\.0\.0\.1")
 

@@ -89,6 +89,7 @@ OPTIONS: Tuple[Option, ...] = (
     Option("max_clients", 100, 1, 50_000, "how many clients may be connected at once"),
     Option("max_per_address", 0, 0, 50_000, "how many clients may come from one address; 0 is no limit"),
     Option("one_cpu", True, 0, 1, "keep the server on one processor, which makes it faster (Linux)"),
+    Option("log_file_size", 10.0, 0, 100_000, "megabytes of the --log-file before a new one begins; 0 is no limit"),
     Option("message_rate", 50.0, 0, 1_000_000, "messages a second that one client may send; 0 is no limit"),
 )
 _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
@@ -112,6 +113,7 @@ class ServerConfig:
     registration_timeout: float = 10.0
     max_clients: int = 100
     max_per_address: int = 0
+    log_file_size: float = 10.0
     message_rate: float = 50.0
     one_cpu: bool = True
     file: Optional[Path] = None

@@ -35,6 +35,7 @@ from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import BACKLOGGED, HEARTBEAT_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.lines import MAX_MEMBER_LINE, LineDecoder
+from rollcall.wire.text import quoted
 
 log = logging.getLogger("rollcall.handler")
 
@@ -110,11 +111,11 @@ class ClientHandler(socketserver.BaseRequestHandler):
     def _leave(self, reason: str) -> None:
         entry = self._roster.remove(self._session, reason)
         if entry is not None:
-            self._note(logging.INFO, "%s: %s (%s)", reason, entry.label, self._connection.label)
+            self._note(logging.INFO, "%s: %s (%s)", reason, quoted(entry.label), self._connection.label)
             self._room.publisher.wake()
 
     def _note(self, level: int, message: str, *facts: object) -> None:
-        self._room.journal.note(log, level, message, *facts)
+        self._room.journal.note(log, level, message, *facts, about=self.client_address)
 
     def _converse(self) -> None:
         # At thousands of clients nearly everything that arrives is a heartbeat. It passes through here with as few
@@ -222,12 +223,12 @@ class ClientHandler(socketserver.BaseRequestHandler):
         self._note(
             logging.INFO,
             "joined: %s (session %d) from %s, version %d%s%s",
-            entry.label,
+            quoted(entry.label),
             self._session,
             self.client_address,
             message.protocol,
             ", resumed" if joined.resumed else "",
-            f", device {message.device_id}" if message.device_id else "",
+            f", device {quoted(message.device_id)}" if message.device_id else "",
         )
         if self._version == PROTOCOL_VERSION:
             self._send(encode(self._welcome(joined)))

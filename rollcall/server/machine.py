@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import threading
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from rollcall.wire.address import Address
 from rollcall.wire.interfaces import Interface, interfaces, scope_problem
@@ -73,17 +73,17 @@ def reachable_addresses(host: str, port: int) -> List[Reachable]:
     return [Reachable(Address(ip, port), remark) for ip, remark in {**found, "127.0.0.1": ONLY_HERE}.items()]
 
 
-def print_addresses(host: str, port: int, once_there: bool = False) -> bool:
-    """Say where clients connect to. False if there is no network yet, so that it is worth to look again; with
-    ``once_there`` nothing is said then."""
+def tell_addresses(say: Callable[..., None], host: str, port: int, once_there: bool = False) -> bool:
+    """``say`` where clients connect to, in lines. False if there is no network yet, so that it is worth to look again;
+    with ``once_there`` nothing is said then."""
     reachable = reachable_addresses(host, port)
     missing = len(reachable) == 1 and host in ("0.0.0.0", "::")
     if missing and once_there:
         return False
-    lines = ["Clients connect to:", *map(str, reachable)]
+    lines = [*map(str, reachable)]
     if missing:
         lines.append("no network yet: the address for the others will stand here when there is one")
-    print(*lines, sep="\n  ", flush=True)
+    say("Clients connect to:", *(f"  {line}" for line in lines))
     return not missing
 
 

@@ -273,7 +273,8 @@ class Publisher:
         ]
         for connection in stuck:
             message = "slow_consumer: %s from %s took no byte for %g s"
-            self._journal.note(log, logging.WARNING, message, connection.label, connection.peer, SLOW_AFTER)
+            label, peer = connection.label, connection.peer
+            self._journal.note(log, logging.WARNING, message, label, peer, SLOW_AFTER, about=peer)
             self._forget(connection)
             connection.hang_up()
 

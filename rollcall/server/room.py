@@ -26,6 +26,7 @@ from rollcall.server.publisher import Publisher
 from rollcall.server.roster import Roster, Sweep
 from rollcall.server.sweeper import Sweeper
 from rollcall.wire.connection import Connection, Trace
+from rollcall.wire.text import quoted
 
 log = logging.getLogger("rollcall.server")
 
@@ -65,7 +66,7 @@ class Room:
         )
         self.gate = Gate(config.max_clients + PLACES_MORE)
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
-        self.journal = Journal()
+        self.journal = Journal(clock=clock, most_at_once=2 * config.max_clients)
         self.publisher = Publisher(self.roster, self.epoch, self.journal, clock)
         self.sweeper = Sweeper(
             self.roster,
@@ -118,7 +119,7 @@ class Room:
     def _crowd_out(self, session_id: int) -> None:
         if self.roster.drop_unregistered(session_id):  # or it has just registered: then it may stay
             peer = self.dismiss(session_id, self.full("too many connections have not registered"))
-            self.journal.note(log, logging.INFO, "crowded out: client-%d from %s", session_id, peer)
+            self.journal.note(log, logging.INFO, "crowded out: client-%d from %s", session_id, peer, about=peer)
 
     def leave(self, session_id: int) -> None:
         """The handler of this connection has ended, or was never started."""
@@ -147,8 +148,8 @@ class Room:
 
     def replace(self, session_id: int) -> None:
         """A member came back on a new connection: end the older one, which the roster has dropped already."""
-        self.journal.note(log, logging.INFO, "replaced: client-%d", session_id)
-        self.dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
+        peer = self.dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
+        self.journal.note(log, logging.INFO, "replaced: client-%d", session_id, about=peer)
 
     def full(self, why: str) -> Error:
         """What a client is told for whom there is no place."""
@@ -164,10 +165,11 @@ class Room:
                 # Without a word: no honest client is that slow but by its network's fault, and those of version 0.1.0
                 # would take "registration_timeout" for the end.
                 peer = self.dismiss(gone.session_id, None)
-                self.journal.note(log, logging.INFO, "registration_timeout: client-%d from %s", gone.session_id, peer)
+                message = "registration_timeout: client-%d from %s"
+                self.journal.note(log, logging.INFO, message, gone.session_id, peer, about=peer)
             else:
                 error = Error("heartbeat_timeout", f"no message for {gone.silent_for:.1f} s")
-                who, seconds = gone.entry.label, gone.silent_for
-                self.dismiss(gone.session_id, error)
+                who, seconds = quoted(gone.entry.label), gone.silent_for
+                peer = self.dismiss(gone.session_id, error)
                 message = "heartbeat_timeout: %s was silent for %.1f s (client-%d)"
-                self.journal.note(log, logging.INFO, message, who, seconds, gone.session_id)
+                self.journal.note(log, logging.INFO, message, who, seconds, gone.session_id, about=peer)

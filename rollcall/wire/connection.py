@@ -37,6 +37,9 @@ BULK_SIZE = 65536
 MAX_BACKLOG = 64 * 1024
 """Bytes that may be added while a message is stuck: about 2,000 unread pongs."""
 
+MAX_TRACED = 2000
+"""Characters of a line that a trace shows."""
+
 SENT, BACKLOGGED, FAILED = 0, 1, 2
 """What became of a `Connection.send`: the kernel has it all; some waits for `flush`; the connection is no more."""
 
@@ -225,5 +228,6 @@ class Connection:
 
 def trace_line(direction: str, connection: Connection, data: bytes) -> str:
     """What a trace shows of one line: ``> client-7 {"type":"pong"}``, with anything unprintable escaped."""
-    text = data.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-    return f"{direction} {connection.label} {printable(text, 2000)}"
+    beginning = data[: 4 * (MAX_TRACED + 1)]  # a character is four bytes at most, a roster may be millions
+    text = beginning.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+    return f"{direction} {connection.label} {printable(text, MAX_TRACED)}"

@@ -9,8 +9,8 @@ from typing import List
 import pytest
 
 from rollcall.server import journal as journal_module
-from rollcall.server.journal import MOST, Journal
-from tests.helpers import PATIENCE, wait_until
+from rollcall.server.journal import FAULTS_AT_ONCE, LEAST_AT_ONCE, MOST, PERIOD, Journal
+from tests.helpers import PATIENCE, FakeClock, wait_until
 
 log = logging.getLogger("rollcall.test")
 
@@ -100,3 +100,89 @@ def test_a_terminal_that_takes_no_more_holds_up_nobody_and_costs_bounded_memory(
     finally:
         for logger in (stuck, logging.getLogger("rollcall.journal")):
             logger.removeHandler(terminal)
+
+
+def about(journal: Journal, count: int, address: str, level: int = logging.WARNING, kind: str = "bad_message") -> None:
+    for number in range(count):
+        journal.note(log, level, kind + ": client-%d from %s", number, address, about=address)
+
+
+def test_what_is_said_about_one_address_is_limited_and_then_counted(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    journal = Journal(clock=clock)
+    with caplog.at_level(logging.DEBUG):
+        about(journal, FAULTS_AT_ONCE + 7, "10.0.0.9")
+        about(journal, 3, "10.0.0.8")
+        about(journal, LEAST_AT_ONCE, "10.0.0.9", logging.INFO, "joined")  # another kind, and nobody's fault
+        about(journal, LEAST_AT_ONCE * 3, "10.0.0.9", logging.DEBUG, "ping")
+        about(journal, LEAST_AT_ONCE * 3, "", logging.INFO, "about nobody")
+        journal._write_waiting()
+        shown = [message.split(":")[0] for message in caplog.messages]
+        assert {kind: shown.count(kind) for kind in set(shown)} == {
+            "bad_message": FAULTS_AT_ONCE + 3,
+            "joined": LEAST_AT_ONCE,
+            "ping": LEAST_AT_ONCE * 3,
+            "about nobody": LEAST_AT_ONCE * 3,
+        }
+        caplog.clear()
+        clock.advance(PERIOD)
+        about(journal, 1, "10.0.0.9")
+        journal._write_waiting()
+    last = f"bad_message: client-{FAULTS_AT_ONCE + 6} from 10.0.0.9"
+    assert caplog.messages == [
+        f"lines left out about 10.0.0.9: 7, the last: {last}",
+        "bad_message: client-0 from 10.0.0.9",
+    ]
+    assert journal.stop() and len(journal._shares) == 0
+
+
+def test_how_many_were_left_out_is_said_by_itself_when_the_flood_is_over(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "PERIOD", 0.05)
+    monkeypatch.setattr(journal_module, "GATHER", 0.01)
+    journal = Journal()
+    with caplog.at_level(logging.INFO):
+        journal.start()
+        about(journal, FAULTS_AT_ONCE + 7, "10.0.0.9")
+        wait_until(lambda: "lines left out about 10.0.0.9: 7" in caplog.text, "the count")
+        journal.stop()
+
+
+def test_what_was_left_out_is_said_at_the_end_and_nothing_is_limited_afterwards(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journal = Journal()
+    with caplog.at_level(logging.INFO):
+        journal.start()
+        about(journal, FAULTS_AT_ONCE + 7, "10.0.0.9")
+        journal.stop()
+        assert caplog.messages[-1].startswith("lines left out about 10.0.0.9: 7")
+        about(journal, FAULTS_AT_ONCE + 7, "10.0.0.9")
+    assert len(caplog.messages) == 2 * FAULTS_AT_ONCE + 8
+
+
+def test_more_addresses_than_anybody_has_share_one(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "MOST_SHARES", 5)
+    journal = Journal(clock=FakeClock())
+    with caplog.at_level(logging.INFO):
+        for number in range(100):
+            about(journal, 1, f"fe80::{number:x}")
+        journal._write_waiting()
+        assert len(caplog.messages) == 5 + FAULTS_AT_ONCE and len(journal._shares) == 6
+        journal.stop()
+    assert caplog.messages[-1].startswith(f"lines left out about other addresses: {95 - FAULTS_AT_ONCE}")
+
+
+def test_a_bug_of_ours_that_a_peer_can_trigger_is_limited_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal(clock=FakeClock())
+    for _ in range(FAULTS_AT_ONCE + 1):
+        try:
+            raise ValueError("a bug")
+        except ValueError:
+            journal.note_exception(log, "the handler of %s failed", "client-1", about="10.0.0.9")
+    journal.stop()
+    assert caplog.text.count("Traceback") == FAULTS_AT_ONCE
+    assert caplog.messages[-1] == "lines left out about 10.0.0.9: 1, the last: the handler of client-1 failed"
