@@ -11,10 +11,8 @@ Also a program, for scripts and for watching without a screen: ``python client.p
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import math
-import os
 import queue
 import random
 import secrets
@@ -46,12 +44,20 @@ from rollcall.client.events import Event
 from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
 from rollcall.client.login import login_name
 from rollcall.client.roster_view import RosterView
+from rollcall.program.ending import run
+from rollcall.program.outlet import Outlet, lines_are_missing, standard
 from rollcall.program.signals import Signals
 from rollcall.wire.address import Address, parse_address
 from rollcall.wire.connection import BULK_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.lines import LineDecoder
 from rollcall.wire.text import check_name
+
+MOST_EVENTS = 10_000
+"""Events that may wait for whoever shows them. Then the client reads no more, and TCP holds the server back."""
+
+LEAVING, LAST_LINES = 0.6, 0.2
+"""Seconds that the program takes at most for its goodbye, and then for what it has still to print."""
 
 GOODBYE = 0.4
 """Seconds that `Client.stop` gives the server to answer a goodbye."""
@@ -161,7 +167,7 @@ class Client:
         """Put an event into the queue. Where that is bounded and full, this waits: then TCP holds the server back."""
         while True:
             try:
-                self._events.put(event, timeout=STEP)
+                self._events.put(event, timeout=0.0 if self._stopping else STEP)
                 return
             except queue.Full:
                 if self._stopping:
@@ -394,47 +400,77 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the client until it ends, SECONDS have passed, or SIGINT or SIGTERM. Returns the exit code."""
+    """Run the client until it ends, SECONDS have passed, or a signal says goodbye. Returns the exit code.
+
+    The main thread never waits for whoever reads the output: a member stays in the roster, and leaves when it is told
+    to, whether somebody watches or not.
+    """
     arguments = _arguments(argv)
-    happened: queue.Queue[Event] = queue.Queue()
+
+    def complain(trouble: str) -> None:
+        if not output.reader_has_gone:  # ``| head`` is no error
+            complaints.put(f"client.py: {trouble}")
+
+    complaints = Outlet("stderr", standard(sys.stderr), lambda trouble: None)
+    missing = _missing_as_json if arguments.json else lines_are_missing
+    output = Outlet("stdout", standard(sys.stdout), complain, missing)
+    happened: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
     client = Client(arguments.server, arguments.name, happened, reconnect=not arguments.no_reconnect)
     signals = Signals()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to end
+    complaints.start()
+    output.start()
     client.start()
-    try:
-        return _show(client, happened, signals, arguments)
-    except BrokenPipeError:
-        # Whoever read our output has gone (``| head``). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    finally:
-        client.stop()
+    code = _show(client, happened, signals, arguments, output)
+    deadline = time.monotonic() + LAST_LINES
+    output.stop(LAST_LINES)
+    complaints.stop(deadline - time.monotonic())
+    return 0 if output.reader_has_gone else code
 
 
-def _show(client: Client, happened: queue.Queue[Event], signals: Signals, arguments: argparse.Namespace) -> int:
+def _show(
+    client: Client, happened: queue.Queue[Event], signals: Signals, arguments: argparse.Namespace, output: Outlet
+) -> int:
     deadline = time.monotonic() + arguments.seconds if arguments.seconds else math.inf
     connected = ended = False
-    while not ended and not signals.pending and time.monotonic() < deadline:
+    while not ended and not signals.pending and time.monotonic() < deadline and not output.reader_has_gone:
         try:
             event = happened.get(timeout=min(STEP, max(0.0, deadline - time.monotonic())))
         except queue.Empty:
             continue
-        _print(event, arguments.json)
+        _print(event, arguments.json, output)
         connected = connected or isinstance(event, events.Connected)
         ended = isinstance(event, events.Stopped)
-    client.stop()
-    while not happened.empty():
-        _print(happened.get(), arguments.json)
+    _leave(client, happened, arguments.json, output)
     return 1 if ended or not (connected or signals.pending) else 0
 
 
-def _print(event: Event, as_json: bool) -> None:
+def _leave(client: Client, happened: queue.Queue[Event], as_json: bool, output: Outlet) -> None:
+    """Say goodbye, and show what still happens meanwhile; for `LEAVING` seconds at most."""
+    deadline = time.monotonic() + LEAVING
+    goodbye = threading.Thread(target=client.stop, name="goodbye", daemon=True)
+    goodbye.start()
+    while time.monotonic() < deadline:
+        is_over = not goodbye.is_alive()  # before the look: what it has still said is there then
+        try:
+            _print(happened.get_nowait(), as_json, output)
+        except queue.Empty:
+            if is_over:
+                return
+            goodbye.join(STEP / 10)
+
+
+def _missing_as_json(count: int) -> str:
+    return json.dumps({"event": "dropped", "lines": count})
+
+
+def _print(event: Event, as_json: bool, output: Outlet) -> None:
+    if output.is_off:
+        return
     if as_json:
-        print(json.dumps(events.to_json(event)), flush=True)
+        output.put(json.dumps(events.to_json(event)))
     else:
-        print(f"{time.strftime('%H:%M:%S')} {events.describe(event)}", flush=True)
+        output.put(f"{time.strftime('%H:%M:%S')} {events.describe(event)}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

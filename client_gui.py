@@ -20,11 +20,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
 
-from client import Client
+from client import MOST_EVENTS, Client
 from protocol import __version__
 from rollcall.client.events import Event
 from rollcall.client.login import login_name
 from rollcall.program.crash import CrashReporter, spoken
+from rollcall.program.ending import run
 from rollcall.program.folders import settings_folder
 from rollcall.program.frozen import program_name
 from rollcall.program.signals import Signals
@@ -63,9 +64,6 @@ NOTICE = 15.0
 
 LONGEST = 240
 """Characters of that place; more would push the table out of a small window."""
-
-MOST_EVENTS = 10_000
-"""Events that may wait for the window. Then the client reads no more, and TCP holds the server back."""
 
 SIZE, LEAST_SIZE = (860, 700), (480, 360)
 HINT = "The server prints its address when it starts; type it here, such as 192.168.1.20:8080."
@@ -346,4 +344,4 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)
