@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "architecture.svg"
-WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1040, 34, 368, 92, 88
+WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1136, 34, 368, 92, 88
 LOCKS, PUTS, TAKES = "●", "▼", "■"
 
 
@@ -43,14 +43,16 @@ SERVER = Grid(
         Shared("Connection", "order of bytes", True),
         Shared("Publisher", "inbox, bell", False),
         Shared("Journal", "queue", False),
+        Shared("Outlet", "lines", True),
     ),
     (
-        ("main", "a signal, then the end of all the others", "●··●●■▼"),
-        ("accept", "somebody who connects", "●●●●●·▼"),
-        ("client-N", "its own client (one for each connection)", "●●●●●▼▼"),
-        ("sweeper", "the next lease that is due", "●·●●●▼▼"),
-        ("publisher", "its bell, or a slow socket that takes more", "··●·●■▼"),
-        ("journal", "a line to write", "······■"),
+        ("main", "a signal, then the end of all the others", "●··●●■▼●"),
+        ("accept", "somebody who connects", "●●●●●·▼●"),
+        ("client-N", "its own client (one for each connection)", "●●●●●▼▼●"),
+        ("sweeper", "the next lease that is due", "●·●●●▼▼●"),
+        ("publisher", "its bell, or a slow socket that takes more", "··●·●■▼●"),
+        ("journal", "something that was noted", "······■●"),
+        ("outlet", "a line, and whoever reads it (several)", "·······●"),
     ),
 )
 CLIENT = Grid(
@@ -58,8 +60,8 @@ CLIENT = Grid(
     (
         Shared("Client", "what goes on", True),
         Shared("Connection", "order of bytes", True),
-        Shared("events", "for the window", False),
-        Shared("answer", "of the resolver", False),
+        Shared("events", "to be shown", False),
+        Shared("answer", "of a look-up", False),
     ),
     (
         ("main", "the person, and every 50 ms the events", "●·■·"),

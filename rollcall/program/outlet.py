@@ -100,7 +100,7 @@ class Outlet:
         self._write = write
         self._trouble = trouble
         self._missing = missing
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name="outlet", daemon=True)
         # Guards what is below, and wakes the thread when it changes.
         self._changed = threading.Condition(threading.Lock())
         self._lines: Deque[str] = deque()
