@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -25,6 +26,7 @@ from run import (
     median_of,
     name_of,
     pings_scenario,
+    restrict,
     scenarios,
     slow_scenario,
 )
@@ -60,6 +62,20 @@ def test_heartbeats_are_held_against_each_peer_that_was_measured() -> None:
         "joins a second, 1000 clients": True,
     }
     assert verdicts(pings_scenario(1000, 1000, 1.0).bars(medians)) == {}
+
+
+def test_the_mark_for_joins_does_not_depend_on_who_else_is_measured() -> None:
+    scenario = pings_scenario(1000, 64, 1.0)
+    marks = []
+    for asked in ({"rollcall"}, {"websockets threads"}, {"naive", "C threads"}, None):
+        measured = [server.name for server in restrict(scenario, asked).servers]
+        assert {"rollcall", "naive"} <= set(measured), "the mark is 0.9 of the naive server's"
+        medians = {name: sample(9000, joins=3000 if name == "rollcall" else 1000) for name in measured}
+        marks += [bar for bar in scenario.bars(medians) if bar.what.startswith("joins")]
+    assert len(marks) == 4 and {(bar.value, bar.least) for bar in marks} == {(3000, 900)}
+    assert not [bar for bar in scenario.bars({"rollcall": sample(9000)}) if bar.what.startswith("joins")]
+    fast = {"rollcall": sample(9000, joins=5500), "naive": sample(1, joins=9000)}
+    assert verdicts(scenario.bars(fast))["joins a second, 1000 clients"], "5,000 is enough"
 
 
 def test_all_in_flight_is_held_against_64() -> None:
@@ -106,6 +122,15 @@ def test_a_load_that_does_not_exist_is_bad_usage(capsys: pytest.CaptureFixture[s
 
 
 @needs_linux
+@pytest.mark.parametrize("servers", ["rolcall", "naive,mosquito", "", "naive,"])
+def test_a_server_that_does_not_exist_is_bad_usage(servers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--servers", servers, "--only", "expiry"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and repr(servers.split(",")[-1]) in said and "websockets threads" in said
+
+
+@needs_linux
 def test_a_small_run_measures_prints_and_writes(tmp_path: Path) -> None:
     file = tmp_path / "samples.json"
     command = [sys.executable, str(ROOT / "benchmarks" / "run.py"), "--quick", "--rounds=1", "--only=200 join"]
@@ -114,6 +139,16 @@ def test_a_small_run_measures_prints_and_writes(tmp_path: Path) -> None:
     (run,) = json.loads(file.read_text())["samples"]["200 join"]["rollcall"]
     assert run["mb_pushed"] > 0.1 and run["exact_after_last"] > 0, run
     assert "200 join" in done.stdout
+
+
+@pytest.mark.parametrize(("argument", "code", "words"), [("--help", 0, "usage: "), ("--nonsense", 2, "unrecognized")])
+def test_the_window_s_benchmark_says_what_it_does(argument: str, code: int, words: str) -> None:
+    pytest.importorskip("tkinter", reason="this Python has no Tk")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "window.py"), argument], capture_output=True, encoding="utf-8",
+        timeout=100, check=False, env={**os.environ, "DISPLAY": ""},
+    )  # fmt: skip
+    assert done.returncode == code and words in done.stdout + done.stderr and "window.py" in done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("needs_display")
