@@ -17,17 +17,18 @@ import queue
 import sys
 import threading
 import time
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Set
 
 from client import MOST_EVENTS, Client
 from protocol import __version__
-from rollcall.client.events import Event
+from rollcall.client.events import Connected, Event
 from rollcall.client.login import login_name
 from rollcall.program.crash import CrashReporter, spoken
 from rollcall.program.ending import run
 from rollcall.program.folders import settings_folder
-from rollcall.program.frozen import program_name
+from rollcall.program.frozen import OwnFiles, is_frozen, load_early, program_name
 from rollcall.program.signals import Signals
 from rollcall.window.arguments import read_arguments
 from rollcall.window.model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
@@ -41,8 +42,10 @@ try:
     from tkinter import filedialog, messagebox, ttk
 
     from rollcall.window.activity import ActivityLog
+    from rollcall.window.clipboard import Clipboard
     from rollcall.window.connection_bar import ConnectionBar
-    from rollcall.window.dialogs import answer, show_error, show_text
+    from rollcall.window.dialogs import answer, load_dialogs, show_error, show_text
+    from rollcall.window.fields import FieldText, StandIns, select_all_with_control_a
     from rollcall.window.latency import LatencyBar
     from rollcall.window.menus import Menus
     from rollcall.window.table import RosterTable
@@ -58,6 +61,9 @@ TURN = 50
 EVENTS_PER_TURN = 200
 TURN_BUDGET = 0.015
 """So many events and so many seconds at most before the window may redraw and answer the mouse."""
+
+CHECK = 5000
+"""Milliseconds between two looks at whether the files of this executable are still there."""
 
 NOTICE = 15.0
 """Seconds that a sentence about something else stands in the place of the connection's state."""
@@ -83,9 +89,12 @@ class ClientWindow:
         self.settings_file = settings_file
         self.settings, damage = settings_file.load() if settings_file is not None else (Settings(), "")
         self._notice, self._notice_until = "", 0.0
-        self._notify(damage)
+        self._told: Set[str] = set()
+        self.notify(damage)
         self.theme = Theme(root)
         self.theme.use(self.settings.theme)
+        if self.theme.failure:
+            self.model.note(time.time(), f"only the plain look: {self.theme.problem}: {self.theme.failure}")
         self._client: Optional[Client] = None
         self._events: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
         self._closers: List[threading.Thread] = []
@@ -96,9 +105,11 @@ class ClientWindow:
         self.ask_file: Callable[..., str] = filedialog.asksaveasfilename
         self.show_message: Callable[..., object] = messagebox.showinfo
         remembered = self.settings.servers[0] if self.settings.servers else ""
-        self.server_text = tk.StringVar(root, server or remembered)
-        self.name_text = tk.StringVar(root, name or self.settings.name or login_name())
-        self.filter_text = tk.StringVar(root, "")
+        self.stand_ins = StandIns(root)
+        self.clipboard = Clipboard(root, self.stand_ins)
+        self.server_text = FieldText(root, self.stand_ins, server or remembered)
+        self.name_text = FieldText(root, self.stand_ins, name or self.settings.name or login_name())
+        self.filter_text = FieldText(root, self.stand_ins)
         self.status_text = tk.StringVar(root, "")
         self.count_text = tk.StringVar(root, "")
         self.round_trip_text = tk.StringVar(root, "")
@@ -110,7 +121,9 @@ class ClientWindow:
 
     def _build(self) -> None:
         root, px = self.root, self.theme.px
-        self.theme.size_window((self.settings.width, self.settings.height), SIZE, LEAST_SIZE)
+        remembered = (self.settings.width, self.settings.height)
+        self._opened_with = self.theme.size_window(remembered, SIZE, LEAST_SIZE)
+        select_all_with_control_a(root)
         root.protocol("WM_DELETE_WINDOW", self.close)
         set_icon(root)
         body = self.body = ttk.Frame(root, padding=px(8))
@@ -122,17 +135,21 @@ class ClientWindow:
             body, self.theme, self.server_text, self.name_text, self.status_text, self.toggle, self.connect,
             self.retry_now,
         )  # fmt: skip
-        self.bar.offer(self.settings.servers)
+        self._offer()
         self.bar.grid(row=0, column=0, sticky="ew", pady=(0, px(6)))
         self.toolbar = Toolbar(body, self.theme, self.count_text, self.filter_text)
         self.toolbar.grid(row=1, column=0, sticky="ew", pady=(0, px(6)))
+        self.server_text.belongs_to(self.bar.server_field)
+        self.name_text.belongs_to(self.bar.name_field)
+        self.filter_text.belongs_to(self.toolbar.filter_field)
         self.filter_text.trace_add("write", lambda *unused: self.table.filter_by(self.filter_text.get()))
         self.table = RosterTable(body, self.theme, self.theme.drawable)
         self.table.grid(row=2, column=0, sticky="nsew")
         latency = LatencyBar(body, self.theme, self.round_trip_text)
         latency.grid(row=3, column=0, sticky="ew", pady=px(5))
         self.strip = latency.strip
-        self.log = ActivityLog(body, self.theme, self.model.log, self.theme.drawable, self.save_log, self.copy)
+        copy = self.clipboard.copy
+        self.log = ActivityLog(body, self.theme, self.model.log, self.theme.drawable, self.save_log, copy)
         self.log.grid(row=4, column=0, sticky="nsew")
         self.menus = Menus(self)
         (self.bar.name_field if self.server_text.get() else self.bar.server_field).focus_set()
@@ -143,7 +160,7 @@ class ClientWindow:
         """The button: connect, or disconnect."""
         if self._client is not None:
             self.disconnect()
-            self._remember(connected=False)
+            self._remember(lambda before: replace(before, connected=False))
         else:
             self.connect()
 
@@ -165,13 +182,19 @@ class ClientWindow:
             return
         self._client = Client(address, name, self._events)
         self._complaint = ""
-        self.settings = self.settings.with_server(str(address))
         self.server_text.set(str(address))
-        self.bar.offer(self.settings.servers)
-        self._remember(name=name, connected=True)
         self.model.begin(str(address))
         self._client.start()
         self._refresh()
+
+    def _welcomed(self, client: Client) -> None:
+        """The server has let us in: only now it is one to be remembered, and not a slip of the finger."""
+        server = str(client.address)
+        self._remember(lambda before: replace(before.with_server(server), name=client.name, connected=True))
+        self._offer()
+
+    def _offer(self) -> None:
+        self.bar.offer([self.stand_ins.shown(server) for server in self.settings.servers])
 
     def connect_as_before(self) -> None:
         """At the start: connect to the last server, unless the person had disconnected."""
@@ -204,28 +227,24 @@ class ClientWindow:
         self.theme.use(DARK if self.menus.dark.get() else LIGHT)
         for part in (self.table, self.strip, self.log):
             part.paint()
-        self._remember(theme=self.theme.name)
+        self._remember(lambda before: replace(before, theme=self.theme.name))
         self._refresh()
 
     def copy_address(self) -> None:
         """The addresses of the selected members, or where this window is connected to."""
         rows = self.table.selected()
-        self.copy("\n".join(str(Address(row.ip, row.port)) for row in rows) if rows else self.server_text.get())
+        addresses = [str(Address(row.ip, row.port)) for row in rows] or [self.server_text.get()]
+        self.clipboard.copy("\n".join(addresses))
 
     def copy_roster(self, form: Callable[[List[Row], float], str], least: int = 2) -> None:
         """At least so many selected members in that form, or else all that the filter lets through."""
         chosen = self.table.selected()
-        self.copy(form(chosen if len(chosen) >= least else self.table.listed(), time.time()))
-
-    def copy(self, text: str) -> None:
-        """Put a text into the clipboard."""
-        self.root.clipboard_clear()
-        self.root.clipboard_append(text)  # whole: nothing of it is drawn
+        self.clipboard.copy(form(chosen if len(chosen) >= least else self.table.listed(), time.time()))
 
     def save_log(self) -> None:
         """Ask for a file and write the activity log to it, as it is filtered."""
         ask = partial(answer, self.ask_file, lambda: self.closed, parent=self.root)
-        self._notify(self.log.save(ask))
+        self.notify(self.log.save(ask))
 
     def about(self) -> None:
         """Who we are."""
@@ -238,22 +257,36 @@ class ClientWindow:
             return
         self.closed = True
         self.root.after_cancel(self._turn)
-        self._remember(width=self.root.winfo_width(), height=self.root.winfo_height())
+        self._remember_size()
         self.root.withdraw()  # gone for the person at once, while the threads end
         self.root.update_idletasks()
         self.disconnect()
+        self.clipboard.hand_over()
         for closer in self._closers:
             closer.join()
         self.root.destroy()
 
-    def _remember(self, **changes: Any) -> None:
+    def _remember(self, edit: Callable[[Settings], Settings]) -> None:
         """Keep something for the next start. What cannot be written is told once, and is no reason to stop."""
-        settings = Settings(**{**vars(self.settings), **changes})
-        if self.settings_file is not None and settings != self.settings:
-            self._notify(self.settings_file.save(settings))
-        self.settings = settings
+        if self.settings_file is None:
+            self.settings = edit(self.settings)
+            return
+        self.settings, sentence = self.settings_file.change(edit)
+        self.tell_once(sentence)
 
-    def _notify(self, sentence: str) -> None:
+    def _remember_size(self) -> None:
+        """Only if it is another than at the start: else it would undo what another window has made of it."""
+        width, height = self.theme.window_size()
+        if width and (width, height) != self._opened_with:
+            self._remember(lambda before: replace(before, width=width, height=height))
+
+    def tell_once(self, sentence: str) -> None:
+        """`notify`, but nothing that was told before."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self.notify(sentence)
+
+    def notify(self, sentence: str) -> None:
         """Show a sentence in the place of the state for a while; in the log it stays. Nothing if it is empty."""
         if sentence:
             self._notice, self._notice_until = sentence, time.monotonic() + NOTICE
@@ -271,6 +304,8 @@ class ClientWindow:
             except queue.Empty:
                 break
             self.model.apply(event, now, wall)
+            if self._client is not None and isinstance(event, Connected):
+                self._welcomed(self._client)
             if self._client is not None and self.model.phase == REFUSED:
                 self.disconnect()  # its threads have nothing more to do
             if time.monotonic() - now > TURN_BUDGET:
@@ -305,11 +340,20 @@ class ClientWindow:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Show the window until it is closed. Returns the exit code: 0, 1 (no window can be shown, or an error that nobody
     expected), 2 (bad usage)."""
-    reporter = CrashReporter("rollcall-client", __version__, settings_folder(), show_error)
-    return reporter.run(lambda: _run(argv, reporter))
+    load_early()
+    own_files = OwnFiles()
+
+    def show(title: str, text: str) -> None:
+        show_error(title, "\n\n".join(filter(None, (text, own_files.loss()))))
+
+    reporter = CrashReporter("rollcall-client", __version__, settings_folder(), show)
+    try:
+        return reporter.run(lambda: _run(argv, reporter, own_files))
+    finally:
+        own_files.close()
 
 
-def _run(argv: Optional[Sequence[str]], reporter: CrashReporter) -> int:
+def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnFiles) -> int:
     with spoken("Rollcall", show_text):
         arguments = read_arguments(argv)
     program = program_name("client_gui.py")
@@ -325,6 +369,8 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter) -> int:
         return 1
     reporter.watch(root)
     window = ClientWindow(root, arguments.server, arguments.name, SettingsFile())
+    if is_frozen():
+        load_dialogs(root)
     signals = Signals()
 
     def look() -> None:
@@ -334,11 +380,16 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter) -> int:
         root.after(TURN, look)  # first: the window may be closed while a dialog is shown
         reporter.show_waiting()
 
+    def check() -> None:
+        root.after(CHECK, check)
+        window.tell_once(own_files.loss())
+
     if arguments.connect:
         window.connect()
     elif not arguments.server:
         window.connect_as_before()
     look()
+    check()
     root.mainloop()
     return 0
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
@@ -22,9 +23,10 @@ import client_gui
 from protocol import __version__
 from rollcall.client.events import Connecting, Refused
 from rollcall.client.login import login_name
-from rollcall.window.settings import SettingsFile
+from rollcall.window.settings import Settings, SettingsFile
 from rollcall.window.table_order import COLUMNS, FOR, NAME, as_csv, as_text
 from tests.helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, running_server, screen
+from tests.x11 import Screen
 
 tk: Any = pytest.importorskip("tkinter", reason="this Python has no Tk")
 theme_module: Any = pytest.importorskip("rollcall.window.theme", reason="this Python has no Tk")
@@ -356,6 +358,93 @@ def test_without_the_theme_package_the_platform_s_own_is_used(monkeypatch: pytes
         assert me.window.bar.connect_button.winfo_ismapped()
 
 
+def test_a_theme_package_that_fails_is_only_a_plainer_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    sv_ttk = pytest.importorskip("sv_ttk")
+
+    def fail(name: str, root: Any) -> None:
+        root.tk.call("source", "/no/such/sv.tcl")
+
+    monkeypatch.setattr(sv_ttk, "set_theme", fail)
+    with running_server() as (_, port), connected(port) as me:
+        assert me.window.theme.names == (LIGHT,) and me.window.theme.body_font == "TkDefaultFont"
+        (label,) = [me.window.menus.menu.entrycget("Dark theme*", "label")]
+        assert "sv-ttk could not be loaded" in label and len(label) < 60
+        assert "only the plain look: sv-ttk could not be loaded: couldn't read file" in me.log
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every folder has a name in every locale")
+def test_a_folder_that_tcl_cannot_name_is_only_a_plainer_window(tmp_path: Path) -> None:
+    sv_ttk = pytest.importorskip("sv_ttk")
+    shutil.copytree(Path(sv_ttk.__file__).parent, tmp_path / "é" / "sv_ttk")
+    script = MEASURE.replace("window.close()", "print(window.theme.failure, flush=True)\nwindow.close()")
+    env = {**os.environ, "LC_ALL": "C", "PYTHONPATH": str(tmp_path / "é")}
+    done = subprocess.run(
+        [sys.executable, "-c", script, "modern"], cwd=ROOT, env=env, capture_output=True, encoding="utf-8",
+        timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "couldn't read file" in done.stdout and "sv.tcl" in done.stdout, "the test sees the fault"
+
+
+def test_an_executable_whose_files_are_gone_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked, windows = tmp_path / "_MEI1", []
+    unpacked.mkdir()
+    (unpacked / "base_library.zip").touch()
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "_MEIPASS", str(unpacked), raising=False)
+    monkeypatch.setattr(client_gui, "CHECK", 10)
+    for variable in ("HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    said = []
+    monkeypatch.setattr(client_gui, "show_error", lambda title, text: said.append(text))
+
+    class Window(client_gui.ClientWindow):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            windows.append(self)
+
+    def live(root: Any) -> None:
+        (window,) = windows
+        (unpacked / "base_library.zip").unlink()
+        deadline = time.monotonic() + PATIENCE
+        while "has removed files of this program" not in window.status_text.get():
+            root.update()
+            assert time.monotonic() < deadline
+        logged = window.model.logged
+        for _ in range(10):
+            root.after(15, lambda: None)
+            root.update()
+        assert window.model.logged == logged
+        root.report_callback_exception(ValueError, ValueError("no such file"), None)
+        window.close()
+
+    monkeypatch.setattr(client_gui, "ClientWindow", Window)
+    monkeypatch.setattr(tk.Tk, "mainloop", live)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert client_gui.main([]) == 0
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert "no such file" in said[0] and said[0].endswith("Close it and start it again.")
+
+
+def test_a_name_with_an_emoji_is_sent_and_remembered_as_it_was_typed(tmp_path: Path) -> None:
+    name, settings = "Ada \N{WOMAN}", SettingsFile(tmp_path)
+    with running_server() as (server, port), driven(f"127.0.0.1:{port}", "A", settings) as me:
+        field = me.window.bar.name_field
+        field.delete(0, "end")
+        field.insert("end", name)
+        me.window.bar.connect_button.invoke()
+        me.until(me.is_connected, "connected")
+        me.until(lambda: settings.load()[0].name == name, "remembered")
+        assert [entry.name for entry in server.room.roster.snapshot().entries] == [name]
+        me.window.filter_text.set("\N{WOMAN}")
+        assert len(me.names()) == 1
+    with driven("", "", settings) as me:
+        assert me.window.name_text.get() == name
+
+
 def test_the_first_start_says_what_to_do_and_the_next_reconnects(tmp_path: Path) -> None:
     settings = SettingsFile(tmp_path)
     with running_server() as (_, port):
@@ -386,6 +475,82 @@ def test_damaged_settings_are_put_aside_with_a_sentence(tmp_path: Path) -> None:
     with driven(settings=SettingsFile(tmp_path)) as me:
         assert "is damaged: it is not JSON" in me.status
         assert (tmp_path / "settings.json.damaged").exists()
+
+
+def test_a_server_is_remembered_when_it_has_said_welcome(tmp_path: Path) -> None:
+    settings = SettingsFile(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        slip = f"127.0.0.1:{listener.getsockname()[1]}"
+    with running_server() as (_, port), driven(slip, "Ann", settings) as me:
+        me.window.bar.connect_button.invoke()
+        me.until(lambda: "Trying again" in me.status, "that nobody listens there")
+        assert settings.load()[0] == Settings() and list(me.window.bar.server_field.cget("values")) == []
+        me.window.bar.connect_button.invoke()
+        me.window.server_text.set(f"127.0.0.1:{port}")
+        me.window.bar.connect_button.invoke()
+        me.until(me.is_connected, "connected")
+        assert settings.load()[0] == Settings((f"127.0.0.1:{port}",), "Ann", connected=True)
+        assert list(me.window.bar.server_field.cget("values")) == [f"127.0.0.1:{port}"]
+
+
+def test_two_windows_of_one_person_do_not_undo_each_other(tmp_path: Path) -> None:
+    pytest.importorskip("sv_ttk")
+    with running_server() as (_, port), running_server() as (_, other_port):
+        with driven(f"127.0.0.1:{port}", "Ann", SettingsFile(tmp_path)) as one:
+            with driven(f"127.0.0.1:{other_port}", "Ben", SettingsFile(tmp_path)) as other:
+                one.window.menus.menu.invoke("Dark theme")
+                for each in (one, other):
+                    each.window.bar.connect_button.invoke()
+                    each.until(each.is_connected, "connected")
+                one.root.geometry("777x555")
+                one.until(lambda: one.root.winfo_width() == 777, "the size")
+            assert other.window.settings.theme == DARK, "not what this window shows, but what is remembered"
+        both = (f"127.0.0.1:{other_port}", f"127.0.0.1:{port}")
+        remembered = SettingsFile(tmp_path).load()[0]
+        assert remembered == Settings(both, "Ben", DARK, remembered.width, remembered.height, True)
+        assert remembered.width and abs(remembered.width * one.window.theme.scale - 777) <= 1
+
+
+def test_a_window_that_was_not_resized_leaves_the_remembered_size(tmp_path: Path) -> None:
+    settings = SettingsFile(tmp_path)
+    with driven(settings=settings) as me:
+        me.root.update()
+        settings.change(lambda before: replace(before, width=600, height=500))  # another window's
+    with driven(settings=settings):
+        pass  # closed before it was on the screen
+    assert settings.load()[0] == Settings(width=600, height=500)
+
+
+SIZE_ON_A_SCREEN = """
+import sys, tkinter
+from pathlib import Path
+import client_gui
+from rollcall.window.settings import Settings, SettingsFile
+root = tkinter.Tk(className="Rollcall")
+window = client_gui.ClientWindow(root, settings_file=SettingsFile(Path(sys.argv[1])))
+root.update()
+print(root.winfo_width(), root.winfo_height())
+if sys.argv[2:]:
+    root.geometry(sys.argv[2])
+    while f"{root.winfo_width()}x{root.winfo_height()}" != sys.argv[2]:
+        root.update()
+window.close()
+"""
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb, for a screen of its own")
+def test_the_size_is_the_same_in_hand_on_another_screen(tmp_path: Path) -> None:
+    sizes = []
+    for dpi, resize in ((192, ["1400x1200"]), (96, []), (192, [])):
+        with screen(96) as display, Screen(display) as desktop:
+            desktop.set_resources(f"Xft.dpi: {dpi}\n")
+            done = subprocess.run(
+                [sys.executable, "-c", SIZE_ON_A_SCREEN, str(tmp_path), *resize], cwd=ROOT, check=False,
+                env={**os.environ, "DISPLAY": display}, capture_output=True, encoding="utf-8", timeout=PATIENCE,
+            )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        sizes.append(done.stdout.split())
+    assert sizes[1:] == [["700", "600"], ["1400", "1200"]]
 
 
 def test_the_size_of_the_window_is_remembered(tmp_path: Path) -> None:
@@ -581,6 +746,9 @@ MEASURE = """
 import sys, tkinter
 from tkinter import font
 import client_gui
+from rollcall.window import theme
+if sys.argv[1] == "plain":
+    theme.sv_ttk = None
 root = tkinter.Tk(className="Rollcall")
 window = client_gui.ClientWindow(root, "127.0.0.1:1", "Me")
 root.geometry("%dx%d" % tuple(window.theme.px(side) for side in client_gui.LEAST_SIZE))
@@ -603,21 +771,41 @@ window.close()
 
 
 @pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb, for a screen of its own")
-def test_everything_has_its_place_at_the_smallest_size_on_usual_and_dense_screens() -> None:
+@pytest.mark.parametrize("look", ["modern", "plain"])
+def test_everything_has_its_place_at_the_smallest_size_on_usual_and_dense_screens(look: str) -> None:
+    if look == "modern":
+        pytest.importorskip("sv_ttk")
     measured = {}
-    for dpi in (96, 192):
-        with screen(dpi) as display:
+    screens = [("usual", 96, ""), ("dense", 192, "")]
+    screens += [("Xft.dpi", 96, "Xft.dpi:\t192\n"), ("Xft.dpi less", 192, "Xft.dpi: 96\n")]
+    for name, dpi, resources in screens:
+        with screen(dpi) as display, Screen(display) as desktop:
+            desktop.set_resources(resources)
             done = subprocess.run(
-                [sys.executable, "-c", MEASURE], cwd=ROOT, env={**os.environ, "DISPLAY": display},
+                [sys.executable, "-c", MEASURE, look], cwd=ROOT, env={**os.environ, "DISPLAY": display},
                 capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False,
             )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        measured[dpi] = [int(word) for word in done.stdout.split()]
-    width, row, line, inside, columns = measured[96]
+        measured[name] = [int(word) for word in done.stdout.split()]
+    width, row, line, inside, columns = measured["usual"]
     assert (width, inside, columns) == (480, 1, 1) and row > line
-    dense = measured[192]
-    assert abs(dense[0] - 960) < 5 and dense[3:] == [1, 1]
-    assert 1.8 <= dense[1] / row <= 2.2 and 1.8 <= dense[2] / line <= 2.2, "twice the pixels, the same size in hand"
+    assert measured["Xft.dpi less"] == measured["usual"], "what the person chose, not what the monitor says"
+    for dense in (measured["dense"], measured["Xft.dpi"]):
+        assert abs(dense[0] - 960) < 5 and dense[3:] == [1, 1]
+        assert 1.8 <= dense[1] / row <= 2.2 and 1.8 <= dense[2] / line <= 2.2, "twice the pixels, the same size in hand"
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb, for a screen of its own")
+@pytest.mark.parametrize("chosen", ["", "much", "0", "100000", "-96", "nan"])
+def test_a_density_that_cannot_be_is_not_taken(chosen: str) -> None:
+    with screen(96) as display, Screen(display) as desktop:
+        desktop.set_resources(f"Xft.dpi: {chosen}\n")
+        script = "import tkinter; from rollcall.window.theme import Theme; print(Theme(tkinter.Tk()).scale)"
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env={**os.environ, "DISPLAY": display}, capture_output=True,
+            encoding="utf-8", timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0 and abs(float(done.stdout) - 1.0) < 0.01, done.stderr
 
 
 @pytest.mark.parametrize("moment", ["connecting", "waiting", "connected"])

@@ -51,15 +51,15 @@ class _ClientMessage(ctypes.Structure):
 
 
 class Screen:
-    """The display that ``DISPLAY`` names. A context manager: its socket is closed at the end."""
+    """A display, by default the one that ``DISPLAY`` names. A context manager: its socket is closed at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, display: Optional[str] = None) -> None:
         self._x: Any = ctypes.CDLL("libX11.so.6")
         for name in ("XOpenDisplay", "XSetErrorHandler"):
             getattr(self._x, name).restype = ctypes.c_void_p
         for name in ("XDefaultRootWindow", "XInternAtom"):
             getattr(self._x, name).restype = ctypes.c_ulong
-        self._display = ctypes.c_void_p(self._x.XOpenDisplay(None))
+        self._display = ctypes.c_void_p(self._x.XOpenDisplay(display.encode() if display else None))
         assert self._display, "there is no display"
         # A window may go between two questions; libX11 would end the process then.
         self._ignore = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda display, error: 0)
@@ -94,6 +94,15 @@ class Screen:
         data = (ctypes.c_long * 5)(delete, 0, 0, 0, 0)
         event = _ClientMessage(CLIENT_MESSAGE, 0, 1, self._display, window, protocols, 32, data)
         self._x.XSendEvent(self._display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(event))
+        self._x.XSync(self._display, 0)
+
+    def set_resources(self, text: str) -> None:
+        """What ``xrdb`` does, and desktops with it: the property RESOURCE_MANAGER of the root window. It stays as long
+        as somebody is connected to the screen."""
+        name, kind = (self._x.XInternAtom(self._display, word, 0) for word in (b"RESOURCE_MANAGER", b"STRING"))
+        root, data = ctypes.c_ulong(self._x.XDefaultRootWindow(self._display)), text.encode()
+        where = (self._display, root, ctypes.c_ulong(name), ctypes.c_ulong(kind))
+        self._x.XChangeProperty(*where, 8, 0, data, len(data))
         self._x.XSync(self._display, 0)
 
     def _class_of(self, window: int) -> str:

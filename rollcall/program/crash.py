@@ -16,6 +16,7 @@ belongs there; what happened in another thread waits until the main thread calls
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import platform
@@ -41,12 +42,16 @@ COUNTED = (10, 100, 1_000, 10_000, 100_000)
 
 
 class CrashReporter:
-    """Reports errors of ``program``, which has that ``version``, to ``program.log`` in ``folder`` and with ``show``."""
+    """Reports errors of ``program``, which has that ``version``, to ``program.log`` in ``folder`` and with ``show``.
 
-    def __init__(self, program: str, version: str, folder: Path, show: Show) -> None:
+    Without a folder, or where it may not be written, the log is a temporary file.
+    """
+
+    def __init__(self, program: str, version: str, folder: Optional[Path], show: Show) -> None:
         self.program = program
         self.version = version
-        self.log_file = folder / f"{program}.log"
+        self.log_file = (folder or Path()) / f"{program}.log"
+        self._has_place = folder is not None
         self._show = show
         self._shown = 0
         self._showing = False
@@ -122,12 +127,14 @@ class CrashReporter:
         head += f"Python {platform.python_version()}, {platform.platform()}, {threading.current_thread().name}\n"
         try:
             try:
+                if not self._has_place:
+                    raise FileNotFoundError(errno.ENOENT, "there is no folder for it")
                 _append(self.log_file, head + text)
             except OSError:
                 # A name that nobody can know beforehand: in a folder for all, it might be somebody's trap.
                 descriptor, name = tempfile.mkstemp(prefix=self.program + "-", suffix=".log")
                 os.close(descriptor)
-                self.log_file = Path(name)
+                self.log_file, self._has_place = Path(name), True
                 _append(self.log_file, head + text)
         except OSError as error:
             return f"{self.log_file}: {error.strerror or error}"

@@ -6,6 +6,16 @@ import tkinter as tk
 from tkinter import messagebox
 from typing import Any, Callable
 
+from rollcall.window.theme import drawable
+
+LOAD_ALL = """
+    auto_load {}
+    foreach {name script} [array get ::auto_index] {
+        if {[namespace which -command $name] eq ""} { catch { uplevel #0 $script } }
+    }
+"""
+"""In Tcl: read the index of what is read when it is called, then each file of it that has not been read yet."""
+
 
 def answer(dialog: Callable[..., Any], is_closed: Callable[[], bool], **options: object) -> Any:
     """What a dialog answers; nothing if the window was closed meanwhile, which takes the dialog with it."""
@@ -29,10 +39,17 @@ def show_text(title: str, text: str) -> None:
 
 def _with_root(show: Callable[..., object], title: str, text: str) -> None:
     """A dialog, with a window behind it or without."""
-    if tk._default_root is not None:  # type: ignore[attr-defined]
-        show(title, text)
+    root: Any = tk._default_root  # type: ignore[attr-defined]
+    if root is not None:
+        show(title, drawable(root, text))
         return
     root = tk.Tk(className="Rollcall")
     root.withdraw()
-    show(title, text, parent=root)
+    show(title, drawable(root, text), parent=root)
     root.destroy()
+
+
+def load_dialogs(root: tk.Tk) -> None:
+    """Read now what Tcl would read when it is first used: dialogs, menus, words under a double click. For programs
+    whose files may be gone by then."""
+    root.tk.eval(LOAD_ALL)

@@ -6,6 +6,7 @@ import sys
 import tkinter as tk
 from typing import Any, Callable, List, Protocol
 
+from rollcall.window.fields import FieldText
 from rollcall.window.model import Row
 from rollcall.window.table import RosterTable
 from rollcall.window.table_order import as_csv, as_text
@@ -20,7 +21,7 @@ class Commands(Protocol):
     theme: Theme
     table: RosterTable
     toolbar: Toolbar
-    filter_text: tk.StringVar
+    filter_text: FieldText
 
     def copy_address(self) -> None: ...
     def copy_roster(self, form: Callable[[List[Row], float], str], least: int = 2) -> None: ...
@@ -49,7 +50,7 @@ class Menus:
         self.menu.add_separator()
         self.menu.add_checkbutton(label="Dark theme", variable=self.dark, command=window.switch_theme)
         if DARK not in window.theme.names:
-            self.menu.entryconfigure("Dark theme", state="disabled", label="Dark theme (needs the package sv-ttk)")
+            self.menu.entryconfigure("Dark theme", state="disabled", label=f"Dark theme ({window.theme.problem})")
         self.menu.add_command(label="About Rollcall", command=window.about)
         self.menu.add_separator()
         self.menu.add_command(label="Quit", command=window.close, accelerator="Ctrl+Q")

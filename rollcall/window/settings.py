@@ -1,28 +1,28 @@
 """What the desktop client remembers from one start to the next: servers, name, theme, size of the window.
 
 One small JSON file, ``settings.json``, in the platform's place for such files (`settings_folder`). `SettingsFile.load`
-reads it, `SettingsFile.save` writes it; what is in between is a frozen `Settings`, so that nobody changes it by
+reads it, `SettingsFile.change` changes it; what is in between is a frozen `Settings`, so that nobody changes it by
 accident. Losing it costs a person some typing, so nothing here is ever fatal: both calls return a sentence for the
 person instead of raising.
 
-The file may have been edited, cut short by a full disk, or written by another version. Keys that this version does not
-know are ignored; a theme that it does not know, a size that no screen has and servers beyond the bound fall back.
-Anything else that is wrong counts as damage: the file is put aside, where a person can still look into it, and the
-client starts with the defaults.
+The file is not ours alone. Two windows of one person share it, and a person or another version may have written into
+it: a change reads it again, writes only the keys that it means, and leaves the others as they stand, known or not. It
+does so under a lock (`files.locked`), and in one step.
 
-A save is a new file that takes the old one's place in one step (POSIX ``rename``, Windows ``MoveFileEx``): whoever
-reads sees the old settings or the new, whole, even after a crash. No threads, no lock: of two saves the later wins.
+What stands in the file may be wrong. A theme that this version does not know, a size that no screen has and servers
+beyond the bound fall back. Anything else counts as damage: the file is put aside, where a person can still look into
+it, and the client starts with the defaults. A file that may not be *read* says nothing about what is in it: it stays
+where it is, and is not written either.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, ContextManager, Dict, NamedTuple, Optional, Tuple
 
+from rollcall.program import files
 from rollcall.program.folders import settings_folder
 from rollcall.wire.text import MAX_NAME, forbidden_character, printable
 
@@ -34,7 +34,9 @@ MAX_FILE = 64 * 1024
 THEMES = ("light", "dark")
 WIDTHS = (480, 10_000)
 HEIGHTS = (360, 10_000)
-"""Pixels: the smallest and the largest window that is remembered."""
+"""Pixels of a screen of 96 dots to the inch: the smallest and the largest window that is remembered."""
+
+DEFAULTS = "Rollcall starts with its default settings"
 
 
 class DamagedError(ValueError):
@@ -46,8 +48,9 @@ class Settings:
     """What is remembered.
 
     ``servers`` are texts as typed (``192.168.1.20:8080``), the most recent first, at most `MAX_SERVERS`. ``theme`` is
-    one of `THEMES`. ``width`` and ``height`` are pixels, 0 if never remembered. ``connected``: the person was
-    connected and did not disconnect, so the next start connects again.
+    one of `THEMES`. ``width`` and ``height`` are pixels of a screen of 96 dots to the inch, so that a window has the
+    same size in hand on another screen; 0 if never remembered. ``connected``: the person was connected and did not
+    disconnect, so the next start connects again.
     """
 
     servers: Tuple[str, ...] = ()
@@ -66,54 +69,113 @@ class Settings:
         return replace(self, servers=(server, *others)[:MAX_SERVERS])
 
 
+class _Content(NamedTuple):
+    """What the file says, and every key that stands in it, known or not."""
+
+    settings: Settings
+    fields: Dict[str, Any]
+
+
 class SettingsFile:
-    """The file ``settings.json`` in ``folder``, by default the platform's place. Does nothing until asked to."""
+    """The file ``settings.json`` in ``folder``, by default the platform's place. Does nothing until asked to.
+
+    Where this user has no place for settings, nothing is kept from one start to the next. One thread only; other
+    windows and programs have a `SettingsFile` of their own.
+    """
 
     def __init__(self, folder: Optional[Path] = None) -> None:
-        self.folder = settings_folder() if folder is None else folder
-        self.path = self.folder / "settings.json"
+        place = settings_folder() if folder is None else folder
+        self._has_place = place is not None
+        self.path = (place or Path()) / "settings.json"
+        self._known = Settings()  # as last read or written
 
     def load(self) -> Tuple[Settings, str]:
         """The settings and a sentence for the person, empty if all is well or there is no file yet. Never raises.
 
-        A file that cannot be read or used is put aside as ``settings.json.damaged``; an earlier one is overwritten.
+        A file that cannot be used is put aside as ``settings.json.damaged``; an earlier one is overwritten.
         """
+        if not self._has_place:
+            return self._known, "This user has no home folder (HOME is not set): nothing is kept for the next start."
+        sentence = ""
         try:
-            with open(self.path, "rb") as file:
-                data = file.read(MAX_FILE + 1)
-            return _parse(data), ""
+            self._known = self._read().settings
         except FileNotFoundError:
-            return Settings(), ""
+            pass
         except OSError as error:
-            return Settings(), self._put_aside(f"could not be read: {_reason(error)}")
+            sentence = f"{self._name} could not be read: {_reason(error)}. {DEFAULTS} and leaves the file as it is."
+        except DamagedError as damage:
+            try:
+                with self._locked():
+                    sentence = self._rescue()
+            except OSError as error:
+                sentence = f"{self._name} is damaged: {damage}. It could not be put aside: {_reason(error)}."
+            sentence += f" {DEFAULTS}." if sentence else ""
+        return self._known, sentence
+
+    def change(self, edit: Callable[[Settings], Settings]) -> Tuple[Settings, str]:
+        """Change what ``edit`` changes in the settings as they are by now, whoever wrote them; the file is written only
+        if that is something. Returns the settings and a sentence that says why they could not be saved, or nothing.
+        Where that fails, the change holds for this run all the same. Never raises."""
+        if not self._has_place:
+            self._known = edit(self._known)
+            return self._known, ""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # 0700: XDG Base Directory, "Referencing"
+            with self._locked():
+                sentence = self._change(edit)
+        except OSError as error:
+            self._known = edit(self._known)
+            sentence = f"The settings could not be saved in {printable(self.path, 1000)}: {_reason(error)}."
         except DamagedError as error:
-            return Settings(), self._put_aside(f"is damaged: {error}")
+            sentence = f"The settings could not be saved: {error}."
+        return self._known, sentence
 
-    def save(self, settings: Settings) -> str:
-        """Write ``settings`` in one step. Returns a sentence that says why it could not be done, or nothing."""
+    def _change(self, edit: Callable[[Settings], Settings]) -> str:
+        """`change`, under the lock. Raises `OSError`, and `DamagedError` if the new settings are none."""
+        sentence = ""
         try:
-            fields = asdict(_checked(asdict(settings)))
+            before, fields = self._read()
+            after = edit(before)
+        except FileNotFoundError:
+            before, fields = Settings(), {}
+            after = edit(self._known)  # all that we know is written anew
+        except DamagedError:
+            sentence = self._rescue()
+            before, fields = Settings(), {}
+            after = edit(self._known)
+        after = _checked(asdict(after))
+        old, new = asdict(before), asdict(after)
+        changed = {key: value for key, value in new.items() if value != old[key]}
+        if changed:
+            files.replace(self.path, _encoded({**fields, **changed}, new))
+        self._known = after
+        return sentence
+
+    def _read(self) -> _Content:
+        """Raises `OSError` or `DamagedError`."""
+        return _parse(files.read(self.path, MAX_FILE + 1))
+
+    def _rescue(self) -> str:
+        """Put a damaged file aside and say so; under the lock, and only if it is still damaged: another window may have
+        put it aside and written a good one. Raises `OSError`."""
+        try:
+            self._known = self._read().settings
+            return ""
+        except FileNotFoundError:
+            return ""
         except DamagedError as error:
-            return f"The settings could not be saved: {error}."
-        text = json.dumps(fields, ensure_ascii=False, indent=2) + "\n"
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # 0700: XDG Base Directory, "Referencing"
-            _write(self.path, text.encode())
-        except OSError as error:
-            return f"The settings could not be saved in {printable(self.path, 1000)}: {_reason(error)}."
-        return ""
+            aside = files.put_aside(self.path, ".damaged")
+            return f"{self._name} is damaged: {error}. It is now {printable(aside, 1000)}."
 
-    def _put_aside(self, why: str) -> str:
-        aside = self.path.with_name(self.path.name + ".damaged")
-        sentence = f"The settings file {printable(self.path, 1000)} {why}. Rollcall starts with its default settings"
-        try:
-            os.replace(self.path, aside)
-        except OSError as error:
-            return f"{sentence}; the file could not be put aside: {_reason(error)}."
-        return f"{sentence}; the old file is now {printable(aside, 1000)}."
+    def _locked(self) -> ContextManager[None]:
+        return files.locked(self.path.with_name(self.path.name + ".lock"))
+
+    @property
+    def _name(self) -> str:
+        return f"The settings file {printable(self.path, 1000)}"
 
 
-def _parse(data: bytes) -> Settings:
+def _parse(data: bytes) -> _Content:
     if len(data) > MAX_FILE:
         raise DamagedError(f"it is larger than {MAX_FILE // 1024} KiB")
     try:
@@ -124,7 +186,7 @@ def _parse(data: bytes) -> Settings:
         raise DamagedError("it is not JSON") from None
     if not isinstance(fields, dict):
         raise DamagedError("it is not a JSON object")
-    return _checked(fields)
+    return _Content(_checked(fields), fields)
 
 
 def _checked(fields: Dict[str, Any]) -> Settings:
@@ -160,18 +222,16 @@ def _size(key: str, value: object, bounds: Tuple[int, int]) -> int:
     return value if bounds[0] <= value <= bounds[1] else 0
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of ``path`` in one step. Raises `OSError`, and then leaves nothing behind."""
-    descriptor, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".tmp", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # before the rename: else a power cut may leave an empty file under the new name
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+def _encoded(fields: Dict[str, Any], own: Dict[str, Any]) -> bytes:
+    """The text of a file with all ``fields``; only ``own``, our keys, if the others would make it unreadable for us."""
+    for is_ascii in (False, True):  # half a surrogate pair can only be written as \\ud800
+        try:
+            data = (json.dumps(fields, ensure_ascii=is_ascii, indent=2) + "\n").encode()
+        except (UnicodeEncodeError, RecursionError):
+            continue
+        if len(data) <= MAX_FILE:
+            return data
+    return (json.dumps(own, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def _reason(error: OSError) -> str:

@@ -1,8 +1,9 @@
 """How the window looks: the theme, one palette for each, and sizes that follow the screen.
 
-The widgets are drawn by `sv-ttk` where it is installed, in light or dark, else by the platform's own ttk theme, which
-has only its own look. What Tk draws without ttk (the state's pill, the log, the latency strip) takes its colours from
-here. A state is never told by colour alone: a shape and a word stand beside it.
+The widgets are drawn by `sv-ttk` where it is installed and can be loaded, in light or dark, else by the platform's own
+ttk theme, which has only its own look: decoration is never a reason not to start. What Tk draws without ttk (the
+state's pill, the log, the latency strip) takes its colours from here. A state is never told by colour alone: a shape
+and a word stand beside it.
 
 Belongs to the window and its thread.
 """
@@ -21,7 +22,7 @@ from rollcall.program.frozen import bundled_file, program_folder
 
 try:
     import sv_ttk  # type: ignore[import-not-found,import-untyped,unused-ignore]
-except ImportError:
+except Exception:  # not there, or whatever else is wrong with it
     sv_ttk = None  # type: ignore[assignment,unused-ignore]
 
 LIGHT, DARK = "light", "dark"
@@ -75,6 +76,10 @@ _SV_FONTS: Dict[str, int] = {
 }  # fmt: skip
 
 
+DENSITIES = (48.0, 960.0)
+"""Dots to the inch that somebody may have chosen; anything else is a slip in a file."""
+
+
 def be_crisp() -> None:
     """On Windows: tell the system that we draw in real pixels. Before the first `tk.Tk`; elsewhere nothing to do."""
     if sys.platform == "win32":
@@ -86,32 +91,97 @@ def be_crisp() -> None:
             pass  # Windows 7, or somebody has said it already
 
 
+def dots_per_inch(root: tk.Tk) -> float:
+    """The density that text is drawn with.
+
+    On X11 the library for fonts, Xft, takes ``Xft.dpi`` of the resource database, which desktops set to what the person
+    chose, and Tk the size of the monitor in millimetres, as the X server has it: 192 and 96 on the same screen.
+    """
+    chosen = _xft_dpi(root) if has_xft(root) else 0.0
+    return chosen if DENSITIES[0] <= chosen <= DENSITIES[1] else root.winfo_fpixels("1i")
+
+
+def _xft_dpi(root: tk.Tk) -> float:
+    """``Xft.dpi``, or 0. Tk reads the whole database but shows each program only what is called after it, so this asks
+    as a program of that name; its window never comes to the screen."""
+    other: Any = tk.Tk(screenName=str(root.winfo_screen()), baseName="xft", className="Xft")
+    try:
+        return float(other.option_get("dpi", "Dpi") or 0)
+    except ValueError:
+        return 0.0
+    finally:
+        other.destroy()
+
+
+def has_xft(root: tk.Tk) -> bool:
+    """True if this Tk draws text on X11 with Xft, as nearly all do."""
+    try:
+        return str(root.tk.call("::tk::pkgconfig", "get", "fontsystem")) == "xft"
+    except tk.TclError:
+        return False  # not X11
+
+
+def is_x11(root: tk.Misc) -> bool:
+    """True if this window is on an X display, whatever the operating system."""
+    return str(root.tk.call("tk", "windowingsystem")) == "x11"
+
+
+def drawable(root: tk.Misc, text: str) -> str:
+    """The text without what Tk cannot draw on this platform."""
+    return UNSAFE_ON_X11.sub("\ufffd", text) if is_x11(root) else text
+
+
 class Theme:
     """The look of one window: `use` a name of `names`; ``palette`` and ``scale`` are what it draws with."""
 
     def __init__(self, root: tk.Tk) -> None:
         self._root = root
-        self._is_x11 = root.tk.call("tk", "windowingsystem") == "x11"
+        dots = dots_per_inch(root)
+        if is_x11(root):
+            # For what Tk itself measures in points or millimetres. Also, it turns the pixels of a font into points with
+            # this, and Xft turns them back with its own density: unless they agree, pixels are not pixels.
+            root.tk.call("tk", "scaling", dots / 72)
         # Never smaller: macOS and some X servers say that an inch has 72 dots, whatever the screen.
-        self.scale: float = max(1.0, root.winfo_fpixels("1i") / 96)
+        self.scale: float = max(1.0, dots / 96)
         """Pixels for what is one pixel on a screen of 96 dots in an inch."""
-        self.names: Tuple[str, ...] = (LIGHT, DARK) if sv_ttk is not None else (LIGHT,)
+        self._is_modern = sv_ttk is not None
+        self.problem = "" if self._is_modern else "needs the package sv-ttk"
+        """Why there is only the plain look, in words that follow "Dark theme"; empty if there is more."""
+        self.failure = ""
+        """What went wrong with the other, in Tcl's words."""
+        self._plain = str(ttk.Style(root).theme_use())
         self.name = LIGHT
         self.palette = PALETTES[LIGHT]
         self.row_height = 0
         """Pixels of a row of the table, once a look is in use."""
 
-    def size_window(self, remembered: Tuple[int, int], usual: Tuple[int, int], least: Tuple[int, int]) -> None:
-        """Give the window the ``remembered`` size in real pixels, or where that is 0 the ``usual`` one, no larger than
-        the screen; nobody makes it smaller than ``least``. The latter two are for a screen of 96 dots to the inch."""
+    @property
+    def names(self) -> Tuple[str, ...]:
+        """The looks that there are."""
+        return (LIGHT, DARK) if self._is_modern else (LIGHT,)
+
+    def size_window(
+        self, remembered: Tuple[int, int], usual: Tuple[int, int], least: Tuple[int, int]
+    ) -> Tuple[int, int]:
+        """Give the window the ``remembered`` size, or where that is 0 the ``usual`` one, no larger than the screen;
+        nobody makes it smaller than ``least``. Returns the size. All are for a screen of 96 dots to the inch."""
         self._root.minsize(self.px(least[0]), self.px(least[1]))
-        width = min(remembered[0] or self.px(usual[0]), self._root.winfo_screenwidth())
-        height = min(remembered[1] or self.px(usual[1]), self._root.winfo_screenheight())
+        width = min(self.px(remembered[0] or usual[0]), self._root.winfo_screenwidth())
+        height = min(self.px(remembered[1] or usual[1]), self._root.winfo_screenheight())
         self._root.geometry(f"{width}x{height}")
+        return self._usual(width, height)
+
+    def window_size(self) -> Tuple[int, int]:
+        """The window's size as `size_window` takes it; 0 and 0 before it is on the screen."""
+        width, height = self._root.winfo_width(), self._root.winfo_height()
+        return (0, 0) if width <= 1 else self._usual(width, height)
+
+    def _usual(self, width: int, height: int) -> Tuple[int, int]:
+        return round(width / self.scale), round(height / self.scale)
 
     def drawable(self, text: str) -> str:
         """The text without what Tk cannot draw on this platform."""
-        return UNSAFE_ON_X11.sub("\ufffd", text) if self._is_x11 else text
+        return drawable(self._root, text)
 
     def px(self, pixels: float) -> int:
         """Pixels of this screen for pixels of a usual one."""
@@ -119,17 +189,16 @@ class Theme:
 
     def use(self, name: str) -> None:
         """Change the look. What ttk does not draw must be painted anew afterwards."""
-        self.name = name if name in self.names else self.names[0]
-        self.palette = PALETTES[self.name]
         style = ttk.Style(self._root)
-        if sv_ttk is not None:
-            sv_ttk.set_theme(self.name, self._root)
-            for font, size in _SV_FONTS.items():
-                tk_font.Font(self._root, name=font, exists=True).configure(size=-self.px(size))
-            # Its own is a family of Windows; elsewhere that would be the same as running text.
-            tk_font.Font(self._root, name="SunValleyBodyStrongFont", exists=True).configure(weight="bold")
-        elif style.theme_use() == "default":  # Tk's own look on X11 is from 1995
-            style.theme_use("clam")
+        if self._is_modern:
+            try:
+                self._use_modern(name if name in self.names else LIGHT)
+            except Exception as error:  # such as: Tcl cannot name the folder in this locale
+                self._is_modern, self.problem, self.failure = False, "sv-ttk could not be loaded", str(error)
+        if not self._is_modern:
+            style.theme_use("clam" if self._plain == "default" else self._plain)  # Tk's own on X11 is from 1995
+        self.name = name if name in self.names else LIGHT
+        self.palette = PALETTES[self.name]
         self._root.configure(background=self.palette.window)
         line = tk_font.Font(self._root, font=self.body_font).metrics("linespace")
         self.row_height = line + self.px(8)
@@ -143,15 +212,22 @@ class Theme:
         self._count_font.configure(size=round(1.5 * self._count_font.actual("size")))
         style.configure("Count.TLabel", font=self._count_font)
 
+    def _use_modern(self, name: str) -> None:
+        sv_ttk.set_theme(name, self._root)
+        for font, size in _SV_FONTS.items():
+            tk_font.Font(self._root, name=font, exists=True).configure(size=-self.px(size))
+        # Its own is a family of Windows; elsewhere that would be the same as running text.
+        tk_font.Font(self._root, name="SunValleyBodyStrongFont", exists=True).configure(weight="bold")
+
     @property
     def body_font(self) -> str:
         """The name of the font for running text."""
-        return "SunValleyBodyFont" if sv_ttk is not None else "TkDefaultFont"
+        return "SunValleyBodyFont" if self._is_modern else "TkDefaultFont"
 
     @property
     def strong_font(self) -> Any:
         """The same, but stronger."""
-        if sv_ttk is not None:
+        if self._is_modern:
             return "SunValleyBodyStrongFont"
         actual = tk_font.Font(self._root, font="TkDefaultFont").actual()
         return (actual["family"], actual["size"], "bold")
@@ -173,6 +249,7 @@ def set_icon(root: tk.Tk) -> None:
     """The window's icon, from the folder ``icons`` beside the program or inside the frozen one."""
     file = bundled_file("icons/rollcall.png") or program_folder() / "icons" / "rollcall.png"
     try:
-        root.iconphoto(True, tk.PhotoImage(master=root, file=str(file)))
-    except tk.TclError:
+        # Read by us: Tcl may not know how to name the file in this locale.
+        root.iconphoto(True, tk.PhotoImage(master=root, data=file.read_bytes()))
+    except (OSError, tk.TclError):
         pass  # a window without an icon is a window all the same

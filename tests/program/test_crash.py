@@ -156,6 +156,19 @@ def test_where_the_folder_cannot_be_written_a_temporary_file_takes_it(tmp_path: 
         told.reporter.log_file.unlink()
 
 
+def test_without_a_folder_a_temporary_file_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    reporter = CrashReporter("rollcall-client", "0.0", None, lambda title, text: None)
+    for error in (ValueError("once"), TypeError("again")):
+        reporter.report(type(error), error, None)
+    try:
+        log = reporter.log_file.read_text(encoding="utf-8")
+        assert "ValueError: once" in log and "TypeError: again" in log and reporter.log_file.is_absolute()
+        assert list(tmp_path.iterdir()) == [], "nothing where the program happens to be started"
+    finally:
+        reporter.log_file.unlink()
+
+
 def test_where_nothing_can_be_written_the_dialog_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(file: Path, text: str) -> None:
         raise PermissionError(13, "Permission denied")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from rollcall.program.frozen import bundled_file, program_folder, program_name
+from rollcall.program.frozen import OwnFiles, bundled_file, program_folder, program_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,3 +56,42 @@ def test_a_link_to_an_executable_stands_where_the_executable_does(
         pytest.skip("this user may not make symbolic links")
     monkeypatch.setattr(sys, "executable", str(link))
     assert program_folder() == executable.parent
+
+
+def test_files_that_are_gone_are_said_with_what_to_do(executable: Path, tmp_path: Path) -> None:
+    own = OwnFiles()
+    assert own.loss() == ""
+    (tmp_path / "_MEI1" / "config.toml").unlink()
+    said = own.loss()
+    assert str(tmp_path / "_MEI1") in said and said.endswith("start it again.")
+    (tmp_path / "_MEI1").rmdir()
+    assert own.loss() == said
+    own.close()
+    own.close()
+
+
+def test_a_program_whose_files_are_gone_from_the_start_starts(executable: Path, tmp_path: Path) -> None:
+    (tmp_path / "_MEI1" / "config.toml").unlink()
+    (tmp_path / "_MEI1").rmdir()
+    OwnFiles().close()
+
+
+def test_a_script_has_no_files_that_may_go() -> None:
+    own = OwnFiles()
+    assert own.loss() == ""
+    own.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="BSD locks")
+def test_a_cleaner_passes_by_as_long_as_the_program_runs(executable: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    own = OwnFiles()
+    cleaner = os.open(tmp_path / "_MEI1", os.O_RDONLY)
+    try:
+        with pytest.raises(BlockingIOError):  # systemd-tmpfiles: "some directory is locked: it is skipped"
+            fcntl.flock(cleaner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        own.close()
+        fcntl.flock(cleaner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(cleaner)

@@ -6,41 +6,53 @@ import errno
 import json
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Iterator, List
 
 import pytest
 
-from rollcall.program.folders import fallback_folder, settings_folder
+from rollcall.program import files
+from rollcall.program.folders import settings_folder
 from rollcall.window.settings import MAX_FILE, MAX_SERVERS, Settings, SettingsFile
+from tests.helpers import PATIENCE, ROOT
 
 FULL = Settings(("192.168.1.20:8080", "klasse-7b.local:8080", "[::1]:9"), "Zoë 李", "dark", 900, 640, True)
 
 
 def damaged_copy(store: SettingsFile) -> Path:
-    return store.folder / "settings.json.damaged"
+    return store.path.parent / "settings.json.damaged"
 
 
 def names(folder: Path) -> List[str]:
-    return sorted(entry.name for entry in folder.iterdir())
+    """What is in the folder, but for the lock."""
+    return sorted(entry.name for entry in folder.iterdir() if entry.name != "settings.json.lock")
+
+
+def save(store: SettingsFile, value: Settings) -> str:
+    """All keys anew; the sentence."""
+    return store.change(lambda before: value)[1]
 
 
 def test_nothing_remembered_yet(tmp_path: Path) -> None:
     store = SettingsFile(tmp_path / "not" / "there")
     assert store.load() == (Settings(), "")
-    assert not store.folder.exists(), "reading makes no folder"
+    assert not store.path.parent.exists(), "reading makes no folder"
 
 
 def test_round_trip(tmp_path: Path) -> None:
     store = SettingsFile(tmp_path / "deep" / "folder with a space")
     for value in (FULL, Settings()):
-        assert store.save(value) == ""
-        assert SettingsFile(store.folder).load() == (value, "")
-        assert names(store.folder) == ["settings.json"]
-    assert store.save(FULL) == ""
+        assert save(store, value) == ""
+        assert SettingsFile(store.path.parent).load() == (value, "")
+        assert names(store.path.parent) == ["settings.json"]
+    assert save(store, FULL) == ""
     assert "Zoë 李" in store.path.read_text(encoding="utf-8"), "readable for a person"
 
 
@@ -49,11 +61,11 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         store = SettingsFile(tmp_path / "new")
-        assert store.save(FULL) == ""
+        assert save(store, FULL) == ""
     finally:
         os.umask(before)
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
 
 
 def test_servers_most_recent_first_once_and_bounded() -> None:
@@ -110,7 +122,7 @@ def test_damaged_is_put_aside_and_said(tmp_path: Path, data: bytes) -> None:
     assert sentence.endswith(".") and sentence.isprintable()
     assert damaged_copy(store).read_bytes() == data
     assert store.load() == (Settings(), ""), "the next start is quiet"
-    assert store.save(FULL) == ""
+    assert save(store, FULL) == ""
     assert store.load() == (FULL, "")
 
 
@@ -140,13 +152,61 @@ def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
     assert store.load() == (Settings(name="An"), "")
 
 
-def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+@contextmanager
+def as_somebody(folder: Path) -> Iterator[None]:
+    """As a user who has the folder but not every right; root may read and write whatever it likes."""
+    if os.geteuid() != 0:
+        yield
+        return
+    nobody = 65534
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, nobody, nobody)
+    os.seteuid(nobody)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder whose parents everybody may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX file modes")
+def test_a_file_that_may_not_be_read_is_left_where_it_is(public_folder: Path) -> None:
+    store = SettingsFile(public_folder)
+    store.path.write_bytes(b'{"name": "Ann"}')
+    store.path.chmod(0)
+    with as_somebody(public_folder):
+        value, sentence = store.load()
+        assert value == Settings() and "could not be read: Permission denied" in sentence
+        assert "leaves the file as it is" in sentence and str(store.path) in sentence
+        value, sentence = store.change(lambda before: replace(before, theme="dark"))
+        assert value.theme == "dark", "for this run"
+        assert "could not be saved" in sentence and "Permission denied" in sentence
+        assert names(public_folder) == ["settings.json"]
+        store.path.chmod(0o600)
+        assert store.change(lambda before: replace(before, width=900)) == (Settings(name="Ann", width=900), "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX special files")
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to itself"])
+def test_what_is_no_file_is_left_where_it_is(tmp_path: Path, kind: str) -> None:
     store = SettingsFile(tmp_path)
-    store.path.mkdir()
+    if kind == "folder":
+        store.path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(store.path)
+    else:
+        store.path.symlink_to(store.path)
+    before = store.path.lstat()
     value, sentence = store.load()
     assert value == Settings() and "could not be read" in sentence
-    assert damaged_copy(store).is_dir()
-    assert store.save(FULL) == "" and store.load() == (FULL, "")
+    assert "could not be saved" in save(store, FULL)
+    assert names(tmp_path) == ["settings.json"] and store.path.lstat().st_ino == before.st_ino
 
 
 def test_damaged_and_cannot_be_put_aside(tmp_path: Path) -> None:
@@ -155,7 +215,8 @@ def test_damaged_and_cannot_be_put_aside(tmp_path: Path) -> None:
     (damaged_copy(store) / "full").mkdir(parents=True)
     value, sentence = store.load()
     assert value == Settings() and "is damaged" in sentence and "could not be put aside" in sentence
-    assert store.path.read_bytes() == b"{"
+    assert "could not be saved" in save(store, FULL)
+    assert store.path.read_bytes() == b"{", "not overwritten, as nobody else has what is in it"
 
 
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
@@ -164,7 +225,7 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     store = SettingsFile(folder)
     value, _ = store.load()
     assert value == Settings()
-    sentence = store.save(FULL)
+    sentence = save(store, FULL)
     assert "could not be saved" in sentence and str(store.path) in sentence
     assert folder.read_text() == "mine"
     assert names(tmp_path) == ["Rollcall"]
@@ -176,7 +237,7 @@ def test_a_save_that_fails_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     store = SettingsFile(tmp_path)
-    assert store.save(FULL) == ""
+    assert save(store, FULL) == ""
     before = store.path.read_bytes()
 
     def fail(*_: object) -> None:
@@ -184,7 +245,7 @@ def test_a_save_that_fails_leaves_the_old_file(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail)
-        sentence = store.save(Settings(name="other"))
+        sentence = save(store, Settings(name="other"))
     assert os.strerror(number) in sentence
     assert names(tmp_path) == ["settings.json"] and store.path.read_bytes() == before
 
@@ -192,7 +253,7 @@ def test_a_save_that_fails_leaves_the_old_file(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = SettingsFile(tmp_path)
-    assert store.save(FULL) == ""
+    assert save(store, FULL) == ""
     original = tempfile.mkstemp
 
     def mkstemp(**arguments: Any) -> Any:
@@ -202,7 +263,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "mkstemp", mkstemp)
-        sentence = store.save(Settings(name="other"))
+        sentence = save(store, Settings(name="other"))
     assert os.strerror(errno.ENOSPC) in sentence
     assert names(tmp_path) == ["settings.json"] and store.load() == (FULL, "")
 
@@ -210,8 +271,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("bad", [Settings(name="a\nb"), Settings(name="\ud800"), Settings(servers=("x" * 301,))])
 def test_what_could_not_be_loaded_is_not_saved(tmp_path: Path, bad: Settings) -> None:
     store = SettingsFile(tmp_path)
-    assert store.save(FULL) == ""
-    assert "could not be saved" in store.save(bad)
+    assert save(store, FULL) == ""
+    assert "could not be saved" in save(store, bad)
     assert store.load() == (FULL, "")
 
 
@@ -222,9 +283,9 @@ def test_saves_at_once_leave_one_whole_file(tmp_path: Path) -> None:
 
     def write(value: Settings) -> None:
         start.wait(30)
-        sentences.extend(SettingsFile(tmp_path).save(value) for _ in range(25))
+        sentences.extend(save(SettingsFile(tmp_path), value) for _ in range(25))
 
-    assert SettingsFile(tmp_path).save(values[0]) == ""
+    assert save(SettingsFile(tmp_path), values[0]) == ""
     threads = [threading.Thread(target=write, args=(value,)) for value in values]
     for thread in threads:
         thread.start()
@@ -240,20 +301,182 @@ def test_saves_at_once_leave_one_whole_file(tmp_path: Path) -> None:
         assert all(value in values and sentence == "" for value, sentence in seen)
 
 
-def test_the_fallback_is_where_platformdirs_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    platformdirs = pytest.importorskip("platformdirs")
-    for value in (None, "", "  ", str(tmp_path / "config")):
-        if value is None:
-            monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-        else:
-            monkeypatch.setenv("XDG_CONFIG_HOME", value)
-        expected = Path(platformdirs.user_config_dir("Rollcall", appauthor=False))
-        assert fallback_folder() == expected == settings_folder() == SettingsFile().folder
+def test_two_windows_do_not_undo_each_other(tmp_path: Path) -> None:
+    one, other = SettingsFile(tmp_path), SettingsFile(tmp_path)
+    save(one, FULL)
+    assert other.load() == one.load()
+    assert one.change(lambda before: replace(before, theme="light"))[1] == ""
+    assert one.change(lambda before: before.with_server("new:1"))[1] == ""
+    value, sentence = other.change(lambda before: replace(before, name="Ben"))
+    assert sentence == "" and value == replace(FULL, theme="light", name="Ben").with_server("new:1")
+    assert SettingsFile(tmp_path).load() == (value, "")
 
 
-def test_without_platformdirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "platformdirs", None)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert SettingsFile().folder == fallback_folder()
-    if sys.platform.startswith("linux"):
-        assert SettingsFile().path == tmp_path / "Rollcall" / "settings.json"
+def test_a_change_leaves_what_it_does_not_mean(tmp_path: Path) -> None:
+    store = SettingsFile(tmp_path)
+    written = {"theme": "sepia", "colour": "teal", "plugins": {"a": [1, None]}, "odd": "\ud800", "name": "Ann"}
+    store.path.write_text(json.dumps(written))
+    assert store.load() == (Settings(name="Ann"), "")
+    assert store.change(lambda before: replace(before, width=900)) == (Settings(name="Ann", width=900), "")
+    assert json.loads(store.path.read_text("utf-8")) == {**written, "width": 900}
+    written_at = store.path.stat().st_mtime_ns, store.path.stat().st_ino
+    assert store.change(lambda before: replace(before, width=900))[1] == ""
+    assert (store.path.stat().st_mtime_ns, store.path.stat().st_ino) == written_at, "nothing to write"
+
+
+@pytest.mark.parametrize("other", ["x" * (MAX_FILE - 40), [[[[[[[[1] * 9000]]]]]]], json.loads("[" * 900 + "]" * 900)])
+def test_keys_of_others_never_make_the_file_one_that_cannot_be_read(tmp_path: Path, other: Any) -> None:
+    store = SettingsFile(tmp_path)
+    store.path.write_text(json.dumps({"name": "Ann", "other": other}))
+    assert store.change(lambda before: replace(before, theme="dark"))[1] == ""
+    assert SettingsFile(tmp_path).load() == (Settings(name="Ann", theme="dark"), "")
+
+
+def test_a_file_that_went_or_was_damaged_meanwhile_is_written_anew_with_all_that_is_known(tmp_path: Path) -> None:
+    store = SettingsFile(tmp_path)
+    save(store, FULL)
+    store.path.unlink()
+    assert store.change(lambda before: replace(before, width=901)) == (replace(FULL, width=901), "")
+    store.path.write_bytes(b"{")
+    value, sentence = store.change(lambda before: replace(before, width=902))
+    assert value == replace(FULL, width=902) and "is damaged" in sentence
+    assert damaged_copy(store).read_bytes() == b"{" and SettingsFile(tmp_path).load() == (value, "")
+
+
+CHANGE = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from rollcall.window.settings import SettingsFile
+store, key = SettingsFile(Path(sys.argv[1])), sys.argv[2]
+for number in range(40):
+    value = {"servers": (f"h:{number + 1}",), "name": str(number)}.get(key, 500 + number)
+    assert store.change(lambda before: replace(before, **{key: value}))[1] == ""
+"""
+
+
+def test_programs_that_change_at_once_lose_nothing(tmp_path: Path) -> None:
+    keys = ("servers", "name", "width", "height")
+    running = [
+        subprocess.Popen([sys.executable, "-c", CHANGE, str(tmp_path), key], cwd=ROOT, stderr=subprocess.PIPE)
+        for key in keys
+    ]
+    said = [process.communicate(timeout=PATIENCE)[1] for process in running]
+    assert not any(said) and [process.returncode for process in running] == [0] * 4, said
+    assert SettingsFile(tmp_path).load() == (Settings(("h:40",), "39", "light", 539, 539), "")
+    assert names(tmp_path) == ["settings.json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="not every user of Windows may make symbolic links")
+@pytest.mark.parametrize("target", ["there", "not there yet", "damaged"])
+def test_a_symbolic_link_stays_one(tmp_path: Path, target: str) -> None:
+    elsewhere = tmp_path / "dotfiles" / "rollcall.json"
+    elsewhere.parent.mkdir()
+    if target != "not there yet":
+        elsewhere.write_text("{" if target == "damaged" else '{"name": "Ann"}')
+    store = SettingsFile(tmp_path / "config")
+    store.path.parent.mkdir()
+    store.path.symlink_to(Path("..") / "dotfiles" / "rollcall.json")
+    sentence = store.load()[1]
+    assert ("rollcall.json.damaged" in sentence) == (target == "damaged")
+    value, sentence = store.change(lambda before: replace(before, theme="dark"))
+    assert sentence == "" and store.path.is_symlink()
+    assert json.loads(elsewhere.read_text())["theme"] == "dark" and store.load() == (value, "")
+    assert value.name == ("Ann" if target == "there" else "")
+    assert names(store.path.parent) == ["settings.json"]
+
+
+class Scanner:
+    """Holds files open as on Windows: for so long, opening or replacing them is refused."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, call: str, refusals: int) -> None:
+        self.left = refusals
+        self._call = getattr(os, call)
+        monkeypatch.setattr(files, "OTHERS_HOLD_FILES", True)
+        monkeypatch.setattr(os, call, self)
+
+    def __call__(self, path: Any, *more: Any, **options: Any) -> Any:
+        if self.left and "lock" not in str(path) and str(path).startswith("/"):
+            self.left -= 1
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return self._call(path, *more, **options)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="simulates Windows")
+@pytest.mark.parametrize("call", ["open", "replace"])
+def test_a_file_that_somebody_holds_open_for_a_moment_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    store = SettingsFile(tmp_path)
+    save(store, FULL)
+    scanner = Scanner(monkeypatch, call, 3)
+    assert store.load() == (FULL, "")
+    assert store.change(lambda before: replace(before, name="Ben")) == (replace(FULL, name="Ben"), "")
+    assert scanner.left == 0
+    monkeypatch.setattr(files, "OTHERS_HOLD_FILES", False)
+    scanner.left = 1
+    sentences = store.load()[1], store.change(lambda before: replace(before, name="Cleo"))[1]
+    assert scanner.left == 0 and "Permission denied" in "".join(sentences), "elsewhere it is what it says, at once"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="simulates Windows")
+@pytest.mark.parametrize("call", ["open", "replace"])
+def test_a_file_that_stays_held_open_is_neither_damaged_nor_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    store = SettingsFile(tmp_path)
+    save(store, FULL)
+    scanner = Scanner(monkeypatch, call, 1000)
+    begun = time.monotonic()
+    sentences = store.load()[1], save(SettingsFile(tmp_path), Settings())
+    assert 0.2 <= time.monotonic() - begun < 5 and scanner.left < 1000
+    scanner.left = 0
+    assert all("damaged" not in sentence for sentence in sentences) and "could not be saved" in sentences[1]
+    assert names(tmp_path) == ["settings.json"] and store.load() == (FULL, "")
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere an open file can be replaced")
+def test_windows_waits_for_who_has_the_file_open(tmp_path: Path) -> None:
+    store = SettingsFile(tmp_path)
+    save(store, FULL)
+    with open(store.path, "rb"):
+        assert "could not be saved" in save(store, Settings())
+    scanner = os.open(store.path, os.O_RDONLY)
+    timer = threading.Timer(0.05, os.close, (scanner,))
+    timer.start()
+    assert save(store, Settings()) == "" and store.load() == (Settings(), "")
+    timer.join()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX file modes")
+def test_a_lock_that_cannot_be_had_is_no_reason_not_to_save(
+    tmp_path: Path, public_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "LOCK_PATIENCE", 0.05)
+    store = SettingsFile(tmp_path)
+    with files.locked(tmp_path / "settings.json.lock"):
+        assert save(store, FULL) == "", "somebody hangs"
+    assert store.load() == (FULL, "")
+    linked = SettingsFile(public_folder / "read only")
+    (public_folder / "elsewhere").mkdir()
+    linked.path.parent.mkdir()
+    linked.path.symlink_to(public_folder / "elsewhere" / "file")
+    with as_somebody(public_folder):
+        linked.path.parent.chmod(0o500)
+        assert save(linked, FULL) == "" and linked.load() == (FULL, ""), "the folder may not be written, the target may"
+
+
+def test_who_has_no_home_folder_is_told_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rollcall.window.settings.settings_folder", lambda: None)
+    store = SettingsFile()
+    value, sentence = store.load()
+    assert value == Settings() and "no home folder" in sentence and "HOME" in sentence
+    assert store.change(lambda before: replace(before, name="Ann")) == (Settings(name="Ann"), "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_is_in_the_platforms_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    place = settings_folder()
+    assert place is not None and SettingsFile().path == place / "settings.json"

@@ -1,0 +1,136 @@
+"""Small files that more than one program reads and writes: read whole, replaced in one step, changed under a lock.
+
+A replacement is a new file that takes the old one's place (POSIX ``rename``, Windows ``MoveFileEx``): whoever reads
+sees the old content or the new, whole, even after a crash. Where the path is a symbolic link, what it leads to is
+replaced, and the link stays. Two programs that read, change and write do not undo each other if they do so within
+`locked`.
+
+On Windows a file that somebody else has open, a virus scanner or a backup, can often be neither opened nor replaced for
+a moment. That is no failure of the file: every step here is tried again for `PATIENCE` seconds there.
+
+No threads and no state; whoever calls waits for the disk. Everything raises `OSError` and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable, Iterator, TypeVar
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+T = TypeVar("T")
+
+PATIENCE = 0.2
+"""Seconds for which a file is tried that somebody else holds open. A scanner is done with a small file in less."""
+STEP = 0.02
+
+LOCK_PATIENCE = 1.0
+"""Seconds for which a lock is waited for. Who holds it writes one small file; longer than that it hangs."""
+
+OTHERS_HOLD_FILES = sys.platform == "win32"
+"""Whether a file that somebody else has open can be refused to us. Windows says "access denied" (5) or "sharing
+violation" (32) then, which Python makes a `PermissionError`, as it does for a file that we really may not have."""
+
+
+def patiently(act: Callable[[], T]) -> T:
+    """What ``act`` returns, which is tried again while Windows says that somebody holds the file open."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return act()
+        except PermissionError:
+            if not OTHERS_HOLD_FILES or time.monotonic() >= deadline:
+                raise
+        time.sleep(STEP)
+
+
+def read(path: Path, most: int) -> bytes:
+    """The first ``most`` bytes of a regular file. Never waits for anything but the disk."""
+    return patiently(lambda: _read(path, most))
+
+
+def _read(path: Path, most: int) -> bytes:
+    # A pipe in the place of the file would make us wait for somebody who writes into it.
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        return file.read(most)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put ``data`` in the place of the file, which only its owner may read then. The folder must be there.
+
+    What cannot be done leaves the old file, and nothing else, behind.
+    """
+    target = os.path.realpath(path)
+    descriptor, temporary = tempfile.mkstemp(
+        prefix=os.path.basename(target) + ".", suffix=".tmp", dir=os.path.dirname(target)
+    )  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # before the rename: else a power cut may leave an empty file under the new name
+        patiently(lambda: os.replace(temporary, target))
+    except BaseException:
+        with contextlib.suppress(OSError):  # what went wrong before is what must be told
+            patiently(lambda: os.unlink(temporary))
+        raise
+
+
+def put_aside(path: Path, suffix: str) -> Path:
+    """Rename the file, or what a link leads to, to its name with ``suffix``; returns the new path."""
+    target = Path(os.path.realpath(path))
+    aside = target.with_name(target.name + suffix)
+    patiently(lambda: os.replace(target, aside))
+    return aside
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock whose file is ``path``, against other threads and other programs that do the same.
+
+    The file stays: to remove it would take the lock away from somebody who has just opened it. The system gives the
+    lock back when a program ends, however it ends. It is an aid, not a condition: where there can be none (a network
+    drive without locks, a folder that may not be written), or where somebody holds it for ever, the work goes on.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        is_ours = _lock(descriptor)
+        try:
+            yield
+        finally:
+            if is_ours and sys.platform == "win32":  # there closing the file does not give it back at once
+                msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            is_held = error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+            if not is_held or time.monotonic() >= deadline:
+                return False
+        time.sleep(STEP)

@@ -1,0 +1,95 @@
+"""dialogs.py: an executable reads at its start what it needs later, when its files may have gone."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from tests.helpers import PATIENCE, ROOT
+
+pytestmark = pytest.mark.usefixtures("needs_display")
+
+USE_EVERYTHING = """
+import sys, time, tkinter
+sys.frozen = sys.argv[1] == "executable"
+import client_gui
+from rollcall.window.table_order import as_csv
+
+windows = []
+
+class Window(client_gui.ClientWindow):
+    def __init__(self, *arguments):
+        windows.append(self)
+        super().__init__(*arguments)
+
+def use(root):
+    window = windows[0]
+    field = window.bar.server_field
+    known = set(sys.modules)
+    root.tk.eval("set ::late {}")
+    for command in ("source", "load"):
+        root.tk.eval("rename %s ::_%s" % (command, command))
+        root.tk.eval("proc %s args { lappend ::late [lindex $args end]; uplevel 1 ::_%s $args }" % (command, command))
+    for host in ("localhost:1", "\\u00f6" * 64 + ":1"):
+        window.server_text.set(host)
+        window.connect()
+        deadline = time.monotonic() + 20
+        while "Trying again" not in window.status_text.get():
+            root.update()
+            assert time.monotonic() < deadline, window.status_text.get()
+        window.disconnect()
+    for act in (window.save_log, window.about):
+        root.after(50, lambda: [root.tk.call("destroy", child)
+            for child in root.tk.splitlist(root.tk.call("winfo", "children", ".")) if ".__tk" in str(child)])
+        try:
+            act()
+        except tkinter.TclError as error:
+            assert "bad window path" in str(error), error  # it is we who closed it
+    root.tk.call("ttk::entry::Select", field, 5, "word")
+    root.tk.call("ttk::combobox::Post", field)
+    root.update()
+    root.tk.call("ttk::combobox::Unpost", field)
+    field.focus_force()
+    root.update()
+    for key in ("<Control-Left>", "<Tab>", "<Shift-Tab>"):
+        field.event_generate(key)
+    window.menus.context_menu.tk_popup(10, 10)
+    window.menus.context_menu.unpost()
+    window.copy_roster(as_csv)
+    window.settings_file.path.parent.mkdir(parents=True, exist_ok=True)
+    window.settings_file.path.write_bytes(b"\\xef\\xbb\\xbf{")
+    window.switch_theme()
+    root.report_callback_exception(ValueError, ValueError("something"), None)
+    print(sorted(set(sys.modules) - known) + list(root.tk.splitlist(root.tk.eval("set ::late"))))
+    window.close()
+
+client_gui.ClientWindow, client_gui.show_error = Window, lambda title, text: None
+tkinter.Tk.mainloop = use
+client_gui.main([])
+"""
+
+
+def read_late(how: str) -> List[str]:
+    """Modules of Python and files of Tcl that a window reads after its start, used in every way."""
+    done = subprocess.run(
+        [sys.executable, "-c", USE_EVERYTHING, how], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stdout, done.stderr
+    found: List[str] = ast.literal_eval(done.stdout)
+    return found
+
+
+def test_an_executable_reads_nothing_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert read_late("executable") == []
+    late = read_late("script")
+    assert "encodings.idna" in late, "the test sees what is read late"
+    if sys.platform.startswith("linux"):
+        assert any(name.endswith("tkfbox.tcl") for name in late)
