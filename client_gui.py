@@ -298,6 +298,7 @@ class ClientWindow:
         # First: a turn that fails, which is reported, must not be the last.
         self._turn = self.root.after(TURN, self._take_turn)
         now, wall = time.monotonic(), time.time()
+        self.model.look_at_clocks(now, wall)
         for _ in range(EVENTS_PER_TURN):
             try:
                 event = self._events.get_nowait()

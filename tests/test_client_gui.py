@@ -246,14 +246,15 @@ def test_a_full_server_is_said_and_tried_again_with_a_key() -> None:
             me.until(me.is_connected, "connected")
 
 
-def test_being_replaced_is_a_refusal_with_advice_and_no_reconnect() -> None:
+def test_being_replaced_is_said_with_advice_and_no_reconnect() -> None:
     with running_server() as (_, port), connected(port) as me:
         assert me.window._client is not None
         token = me.window._client._resume_token
+        me.window._client._may_doubt = False  # it has called again already, and was told the same
         with RawClient(port) as thief:
             thief.register("Me", resume_token=token)
-            me.until(lambda: me.status.startswith("Refused: "), "refused")
-            assert "this one stays out" in me.status and me.pill == "Refused"
+            me.until(lambda: me.status.startswith("Replaced: "), "replaced")
+            assert "this one stays out" in me.status and me.pill == "Replaced"
             assert me.window.bar.connect_button.cget("text") == "Connect"
             assert "muted" in me.tags("Me (you)")
 
@@ -702,11 +703,11 @@ def test_closing_while_a_dialog_is_open_ends_quietly(dialog: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["192.168..1.20", ".foo", "x" * 64 + ".example"])
-def test_a_host_that_is_no_name_is_said(host: str) -> None:
+def test_a_host_that_is_no_name_is_said_at_once(host: str) -> None:
     with driven(host) as me:
         me.window.bar.connect_button.invoke()
-        me.until(lambda: "not a host name" in me.status or "is not known" in me.status, "the sentence")
-        me.until(lambda: "Trying again" in me.status, "that it goes on")
+        me.until(lambda: "is not a server address" in me.status or "Did you mean" in me.status, "the sentence")
+        assert me.window._client is None, "no attempt is made"
 
 
 def test_a_notice_gives_way_to_the_state_and_stays_in_the_log(

@@ -53,6 +53,10 @@ ADVICE: Dict[str, str] = {
 }
 
 
+CLOCK_STEP = 0.5
+"""Seconds by which the wall clock must jump to count as set; what a time server corrects bit by bit is less."""
+
+
 class Row(NamedTuple):
     """One line of the table. ``state`` is HERE, LATE, UNKNOWN, a reason of `protocol.REASONS` or VANISHED; ``own``
     marks ourselves. ``arrived`` and ``went`` are Unix time; ``went`` is None for who is in the roster."""
@@ -144,6 +148,7 @@ class ClientModel:
         self._departed: Dict[int, _Departed] = {}  # in the order in which they went
         self._alike = Likenesses()  # of all who are in one of these two
         self._own_id: Optional[int] = None
+        self._offset: Optional[float] = None  # of the wall clock to the monotonic one, when we last looked
         self._started: Optional[float] = None  # when the server started, by our clock
         self._arrived: Dict[int, float] = {}
         self._dirty: Set[int] = set()
@@ -151,6 +156,7 @@ class ClientModel:
         self._cause = ""
         self._failure = ""
         self._advice = ""
+        self._refusal = "Refused"
         self._address = ""
         self._attempt = 0
         self._retry_at = 0.0
@@ -172,6 +178,23 @@ class ClientModel:
         """The person disconnected, or a refused client is done with."""
         if self.phase != REFUSED:
             self._set_phase(OFFLINE)
+
+    def look_at_clocks(self, now: float, wall: float) -> None:
+        """Call in each turn: when somebody has set the clock, everything that was noted by it moves along. So no
+        duration jumps, and times of day are those of the clock as it is now."""
+        offset, known = wall - now, self._offset
+        self._offset = offset
+        step = 0.0 if known is None else offset - known
+        if abs(step) < CLOCK_STEP:
+            return
+        if self._started is not None:
+            self._started += step
+        self._arrived = {member: arrived + step for member, arrived in self._arrived.items()}
+        for member, departed in self._departed.items():
+            row = departed.row
+            row = row._replace(arrived=row.arrived + step, went=None if row.went is None else row.went + step)
+            self._departed[member] = departed._replace(row=row)
+        self._dirty |= self._entries.keys() | self._departed.keys()
 
     # --- events in --------------------------------------------------------------------------------------------
 
@@ -207,6 +230,7 @@ class ClientModel:
             self._attempt = event.attempt
         elif isinstance(event, events.Refused):
             self._cause = event.message
+            self._refusal = "Replaced" if event.code == "replaced" else "Refused"
             self._advice = ADVICE.get(event.code, "" if event.action == ASK else "Ask whoever runs the server.")
             self._set_phase(REFUSED)
         elif isinstance(event, events.Stopped):
@@ -340,7 +364,7 @@ class ClientModel:
             step = f"Trying again in {seconds:.0f} s" if seconds > 0.5 else "Trying again now"
             return f"{self._failure}: {_sentence(self._cause)} {step}{attempt}."
         if self.phase == REFUSED:
-            return f"Refused: {_sentence(self._cause)} {self._advice}".strip()
+            return f"{self._refusal}: {_sentence(self._cause)} {self._advice}".strip()
         return "Not connected."
 
     def pill(self, now: float) -> str:
@@ -348,7 +372,7 @@ class ClientModel:
         if self.phase == RECONNECTING:
             seconds = self._retry_at - now
             return f"Retrying in {seconds:.0f} s" if seconds > 0.5 else "Retrying …"
-        words = {OFFLINE: "Offline", CONNECTING: "Connecting …", CONNECTED: "Connected", REFUSED: "Refused"}
+        words = {OFFLINE: "Offline", CONNECTING: "Connecting …", CONNECTED: "Connected", REFUSED: self._refusal}
         return words[self.phase]
 
     def title(self) -> str:

@@ -35,7 +35,7 @@ def use(root):
     for command in ("source", "load"):
         root.tk.eval("rename %s ::_%s" % (command, command))
         root.tk.eval("proc %s args { lappend ::late [lindex $args end]; uplevel 1 ::_%s $args }" % (command, command))
-    for host in ("localhost:1", "\\u00f6" * 64 + ":1"):
+    for host in ("localhost:1", "\\u00f6.invalid:1"):
         window.server_text.set(host)
         window.connect()
         deadline = time.monotonic() + 20

@@ -284,8 +284,9 @@ def test_a_lost_connection_says_why_and_what_next_and_keeps_the_roster_greyed() 
 def test_a_refusal_says_why_and_what_to_do(code: str) -> None:
     model = playing(Connecting("h:1", 1), Refused(code, "because", ERROR_CODES[code]), Stopped())
     status = model.status(0)
-    assert model.phase == REFUSED and not model.is_running and model.pill(0) == "Refused"
-    assert status.startswith("Refused: because. ") and status.endswith(ADVICE.get(code, "Ask whoever runs the server."))
+    word = "Replaced" if code == "replaced" else "Refused"
+    assert model.phase == REFUSED and not model.is_running and model.pill(0) == word
+    assert status.startswith(f"{word}: because. ") and status.endswith(ADVICE.get(code, "Ask whoever runs the server."))
 
 
 def test_a_disconnect_leaves_the_last_roster_and_another_server_does_not() -> None:
@@ -336,3 +337,26 @@ def test_the_log_is_bounded_and_tells_people_from_the_connection() -> None:
     for _ in range(2 * LOG_LINES):
         model.apply(Connecting("h:1", 1), 0, WALL)
     assert len(model.log) == LOG_LINES and model.logged == lines + 2 * LOG_LINES
+
+
+@pytest.mark.parametrize("step", [3600.0, -86400.0])
+def test_a_clock_that_is_set_changes_no_duration(step: float) -> None:
+    model = playing(*ARRIVAL)
+    model.look_at_clocks(100, WALL + 100)
+    model.apply(RosterUpdated((), (Departure(2, "left"),), 2), 100, WALL + 100)
+    before = {name: row.connected_for(WALL + 100) for name, row in shown(model).items()}
+    model.look_at_clocks(101, WALL + 101 + step)
+    after = shown(model)
+    assert {name: row.connected_for(WALL + 101 + step) for name, row in after.items()} == {
+        name: seconds + (after[name].went is None) for name, seconds in before.items()
+    }
+    model.look_at_clocks(102, WALL + 102 + step)
+    assert model.take_changes() == ([], []), "nothing to show anew while the clock goes on"
+
+
+def test_being_replaced_is_called_that() -> None:
+    model = playing(*ARRIVAL)
+    model.apply(Refused("replaced", "elsewhere", "stop"), 0, WALL)
+    assert model.pill(0) == "Replaced" and model.status(0).startswith("Replaced: Elsewhere.")
+    model.apply(Refused("kicked", "out", "stop"), 0, WALL)
+    assert model.pill(0) == "Refused"
