@@ -115,7 +115,8 @@ class ClientHandler(socketserver.BaseRequestHandler):
             self._room.publisher.wake()
 
     def _note(self, level: int, message: str, *facts: object) -> None:
-        self._room.journal.note(log, level, message, *facts, about=self.client_address)
+        is_member = self._version > 0
+        self._room.journal.note(log, level, message, *facts, about=self.client_address, member=is_member)
 
     def _converse(self) -> None:
         # At thousands of clients nearly everything that arrives is a heartbeat. It passes through here with as few

@@ -46,11 +46,11 @@ PERIOD = 60.0
 """Seconds in which the lines of one kind about one address are counted together."""
 
 FAULTS_AT_ONCE = 20
-"""Lines of one kind about one address in a period, if they tell of a fault (WARNING or worse). An honest client makes
-one, and then it has gone."""
+"""Lines of one kind about one address in a period, if they tell of a fault (WARNING or worse) or of somebody who is no
+member: browsers, scanners, those who are refused. An honest client makes one, and then it has gone."""
 
 LEAST_AT_ONCE = 100
-"""The same for expected events, however few clients there may be: a class may sit behind one router."""
+"""The same for what members do, however few there may be: a whole class may sit behind one router."""
 
 MOST_SHARES = 1000
 """Kinds and addresses with a share of their own. One peer may have as many addresses as it likes (IPv6): beyond that
@@ -62,6 +62,7 @@ OTHERS = "other addresses"
 class _Note(NamedTuple):
     wall: float
     about: str
+    most: int
     logger: logging.Logger
     level: int
     message: str
@@ -83,7 +84,7 @@ class Journal:
     """Hands log lines to one thread. Thread-safe; facts must not change any more.
 
     ``clock`` is monotonic seconds, ``wall_clock`` is Unix time. ``most_at_once`` is how many lines of one kind about
-    one address may come in `PERIOD` (`LEAST_AT_ONCE` at least, and `FAULTS_AT_ONCE` where they tell of a fault).
+    one address may come in `PERIOD`, if they are about members (`LEAST_AT_ONCE` at least); else `FAULTS_AT_ONCE`.
     """
 
     def __init__(
@@ -122,15 +123,18 @@ class Journal:
         self._stopped = True
         return True
 
-    def note(self, logger: logging.Logger, level: int, message: str, *facts: object, about: str = "") -> None:
+    def note(
+        self, logger: logging.Logger, level: int, message: str, *facts: object, about: str = "", member: bool = False
+    ) -> None:
         """As ``logger.log(level, message, *facts)``, but soon and elsewhere. ``about`` is the address of the peer that
-        caused it, if one did."""
+        caused it, if one did, and ``member`` says whether it has registered."""
         if not logger.isEnabledFor(level):
             return
         if self._notes.qsize() >= MOST:
             self._dropped += 1  # by several threads at once perhaps: about so many
             return
-        self._notes.put(_Note(self._wall_clock(), about, logger, level, message, facts))
+        most = self._most_at_once if member and level < logging.WARNING else FAULTS_AT_ONCE
+        self._notes.put(_Note(self._wall_clock(), about, most, logger, level, message, facts))
         if self._stopping.is_set() and not self._thread.is_alive():
             self._write_waiting()
 
@@ -182,8 +186,7 @@ class Journal:
             key = (OTHERS, note.message)
         share = self._shares.get(key)
         if share is None:
-            most = self._most_at_once if note.level < logging.WARNING else FAULTS_AT_ONCE
-            share = self._shares[key] = _Share(self._clock() + PERIOD, most, note.level)
+            share = self._shares[key] = _Share(self._clock() + PERIOD, note.most, note.level)
         if share.left:
             share.left -= 1
             return False

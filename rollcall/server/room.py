@@ -149,7 +149,7 @@ class Room:
     def replace(self, session_id: int) -> None:
         """A member came back on a new connection: end the older one, which the roster has dropped already."""
         peer = self.dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
-        self.journal.note(log, logging.INFO, "replaced: client-%d", session_id, about=peer)
+        self.journal.note(log, logging.INFO, "replaced: client-%d", session_id, about=peer, member=True)
 
     def full(self, why: str) -> Error:
         """What a client is told for whom there is no place."""
@@ -172,4 +172,4 @@ class Room:
                 who, seconds = quoted(gone.entry.label), gone.silent_for
                 peer = self.dismiss(gone.session_id, error)
                 message = "heartbeat_timeout: %s was silent for %.1f s (client-%d)"
-                self.journal.note(log, logging.INFO, message, who, seconds, gone.session_id, about=peer)
+                self.journal.note(log, logging.INFO, message, who, seconds, gone.session_id, about=peer, member=True)

@@ -104,7 +104,8 @@ def test_a_terminal_that_takes_no_more_holds_up_nobody_and_costs_bounded_memory(
 
 def about(journal: Journal, count: int, address: str, level: int = logging.WARNING, kind: str = "bad_message") -> None:
     for number in range(count):
-        journal.note(log, level, kind + ": client-%d from %s", number, address, about=address)
+        member = kind == "joined"
+        journal.note(log, level, kind + ": client-%d from %s", number, address, about=address, member=member)
 
 
 def test_what_is_said_about_one_address_is_limited_and_then_counted(caplog: pytest.LogCaptureFixture) -> None:
@@ -114,6 +115,7 @@ def test_what_is_said_about_one_address_is_limited_and_then_counted(caplog: pyte
         about(journal, FAULTS_AT_ONCE + 7, "10.0.0.9")
         about(journal, 3, "10.0.0.8")
         about(journal, LEAST_AT_ONCE, "10.0.0.9", logging.INFO, "joined")  # another kind, and nobody's fault
+        about(journal, FAULTS_AT_ONCE + 1, "10.0.0.9", logging.INFO, "a browser")  # no member
         about(journal, LEAST_AT_ONCE * 3, "10.0.0.9", logging.DEBUG, "ping")
         about(journal, LEAST_AT_ONCE * 3, "", logging.INFO, "about nobody")
         journal._write_waiting()
@@ -121,6 +123,7 @@ def test_what_is_said_about_one_address_is_limited_and_then_counted(caplog: pyte
         assert {kind: shown.count(kind) for kind in set(shown)} == {
             "bad_message": FAULTS_AT_ONCE + 3,
             "joined": LEAST_AT_ONCE,
+            "a browser": FAULTS_AT_ONCE,
             "ping": LEAST_AT_ONCE * 3,
             "about nobody": LEAST_AT_ONCE * 3,
         }
@@ -131,6 +134,7 @@ def test_what_is_said_about_one_address_is_limited_and_then_counted(caplog: pyte
     last = f"bad_message: client-{FAULTS_AT_ONCE + 6} from 10.0.0.9"
     assert caplog.messages == [
         f"lines left out about 10.0.0.9: 7, the last: {last}",
+        f"lines left out about 10.0.0.9: 1, the last: a browser: client-{FAULTS_AT_ONCE} from 10.0.0.9",
         "bad_message: client-0 from 10.0.0.9",
     ]
     assert journal.stop() and len(journal._shares) == 0
