@@ -40,12 +40,12 @@ from protocol import (
 from rollcall.client import events
 from rollcall.client.catch_up import CatchUp
 from rollcall.client.dial import STEP, Cancelled, NotOurs, connect, first_words, say
-from rollcall.client.events import Event
+from rollcall.client.events import Dropped, Event
 from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
 from rollcall.client.login import login_name
 from rollcall.client.roster_view import RosterView
 from rollcall.program.ending import run
-from rollcall.program.outlet import Outlet, lines_are_missing, standard
+from rollcall.program.outlet import Outlet, standard
 from rollcall.program.signals import Signals
 from rollcall.wire.address import Address, parse_address
 from rollcall.wire.connection import BULK_SIZE, Connection
@@ -412,8 +412,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             complaints.put(f"client.py: {trouble}")
 
     complaints = Outlet("stderr", standard(sys.stderr), lambda trouble: None)
-    missing = _missing_as_json if arguments.json else lines_are_missing
-    output = Outlet("stdout", standard(sys.stdout), complain, missing)
+    output = Outlet("stdout", standard(sys.stdout), complain, lambda lines: _line(Dropped(lines), arguments.json))
     happened: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
     client = Client(arguments.server, arguments.name, happened, reconnect=not arguments.no_reconnect)
     signals = Signals()
@@ -459,17 +458,13 @@ def _leave(client: Client, happened: queue.Queue[Event], as_json: bool, output: 
             goodbye.join(STEP / 10)
 
 
-def _missing_as_json(count: int) -> str:
-    return json.dumps({"event": "dropped", "lines": count})
-
-
 def _print(event: Event, as_json: bool, output: Outlet) -> None:
-    if output.is_off:
-        return
-    if as_json:
-        output.put(json.dumps(events.to_json(event)))
-    else:
-        output.put(f"{time.strftime('%H:%M:%S')} {events.describe(event)}")
+    if not output.is_off:
+        output.put(_line(event, as_json))
+
+
+def _line(event: Event, as_json: bool) -> str:
+    return json.dumps(events.to_json(event)) if as_json else f"{time.strftime('%H:%M:%S')} {events.describe(event)}"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Dict, Optional, Tuple, Union
 
 from protocol import Departure, Entry, Welcome
+from rollcall.wire.text import counted
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,14 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """So many ``lines`` of the program's output are missing here, because nobody took them. Not an event of a client:
+    it stays connected meanwhile."""
+
+    lines: int
+
+
+@dataclass(frozen=True)
 class Stopped:
     """The client has ended; nothing follows."""
 
@@ -108,6 +117,7 @@ Event = Union[
     Disconnected,
     Waiting,
     Refused,
+    Dropped,
     Stopped,
 ]
 
@@ -121,6 +131,7 @@ _KINDS: Dict[type, str] = {
     Disconnected: "disconnected",
     Waiting: "waiting",
     Refused: "refused",
+    Dropped: "dropped",
     Stopped: "stopped",
 }
 
@@ -155,4 +166,6 @@ def describe(event: Event) -> str:
         return f"trying again in {event.seconds:.1f} s"
     if isinstance(event, Refused):
         return f"refused ({event.code}): {event.message}"
+    if isinstance(event, Dropped):
+        return f"{counted(event.lines, 'line')} missing here: nobody took more"
     return "stopped"

@@ -29,6 +29,7 @@ ALL: List[Tuple[events.Event, str]] = [
     (events.Disconnected("nothing listens", None, False), "no connection: nothing listens"),
     (events.Waiting(4.04, 2, "x"), "trying again in 4.0 s"),
     (events.Refused("kicked", "goodbye", "stop"), "refused (kicked): goodbye"),
+    (events.Dropped(1), "1 line missing here: nobody took more"),
     (events.Stopped(), "stopped"),
 ]
 
