@@ -357,6 +357,6 @@ def test_a_clock_that_is_set_changes_no_duration(step: float) -> None:
 def test_being_replaced_is_called_that() -> None:
     model = playing(*ARRIVAL)
     model.apply(Refused("replaced", "elsewhere", "stop"), 0, WALL)
-    assert model.pill(0) == "Replaced" and model.status(0).startswith("Replaced: Elsewhere.")
+    assert model.pill(0) == "Replaced" and model.status(0).startswith("Replaced: elsewhere.")
     model.apply(Refused("kicked", "out", "stop"), 0, WALL)
     assert model.pill(0) == "Refused"
