@@ -66,6 +66,7 @@ def test_rsa_pss_with_the_defaults_of_its_parameters() -> None:
         b"-----BEGIN CERTIFICATE-----",
         bytes(MAX_CERTIFICATE + 1),
     ],
+    ids=lambda data: f"{len(data)} bytes",
 )
 def test_what_is_no_certificate(not_a_certificate: bytes) -> None:
     with pytest.raises(NoBinding):
