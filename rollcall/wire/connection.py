@@ -13,6 +13,7 @@ Closing is in two steps: `hang_up` ends the conversation from any thread and mak
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import threading
@@ -226,8 +227,12 @@ class Connection:
             return -1
 
 
+_SECRET = re.compile(rb'("(?:resume_token|instance)"\s*:\s*")(?:[^"\\]|\\.)*')
+
+
 def trace_line(direction: str, connection: Connection, data: bytes) -> str:
-    """What a trace shows of one line: ``> client-7 {"type":"pong"}``, with anything unprintable escaped."""
+    """What a trace shows of one line: ``> client-7 {"type":"pong"}``, with anything unprintable escaped and without the
+    secrets by which a member is known again."""
     beginning = data[: 4 * (MAX_TRACED + 1)]  # a character is four bytes at most, a roster may be millions
-    text = beginning.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+    text = _SECRET.sub(b"\\1\xe2\x80\xa6", beginning.rstrip(b"\r\n")).decode("utf-8", "backslashreplace")
     return f"{direction} {connection.label} {printable(text, MAX_TRACED)}"

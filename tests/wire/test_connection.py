@@ -182,6 +182,9 @@ def test_a_trace_gets_what_was_sent_and_shows_it_escaped() -> None:
         connection.send(b"a late push\n")
         assert trace[1:] == [(">", b"why it ends\n")], "what does not go out is not traced"
         assert trace_line("<", connection, b"\x1b[2J\xff\r\n") == "< client-1 \\x1b[2J\\xff"
+        line = b'{"type":"register","instance": "5f\\"3c","resume_token":"7.x","name":"Ann"}\n'
+        shown = trace_line("<", connection, line)
+        assert shown == '< client-1 {"type":"register","instance": "…","resume_token":"…","name":"Ann"}'
 
 
 @pytest.mark.parametrize("again", [1, 2])
