@@ -495,6 +495,23 @@ def test_stopping_is_not_held_up_by_a_client_that_does_not_read(caplog: pytest.L
         assert connection._closed
 
 
+def test_the_last_word_reaches_a_client_that_reads_late() -> None:
+    with running_server(message_rate=0) as (server, port), ExitStack() as stack:
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # accepted sockets inherit it
+        client = stack.enter_context(RawClient(port, buffer=4096))
+        client.register("Ann")
+        client.until_type("client_list")
+        (connection,) = server.room.connections()
+
+        def ask_again() -> bool:
+            client.send(b'{"type":"resync"}\n' + b'{"type":"ping","seq":1}\n' * 100)
+            return connection.backlogged
+
+        wait_until(ask_again, "a backlog", timeout=60)
+        client.send(b"nonsense\n")
+        assert client.rest()[-1]["code"] == "bad_message"
+
+
 def test_a_busy_port_is_passed_over_only_if_that_is_allowed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]

@@ -268,5 +268,6 @@ class ClientHandler(socketserver.BaseRequestHandler):
     def _turn_away(self, last_words: bytes) -> None:
         self._leave(protocol.LOST)
         self._connection.send(last_words, last=True)
-        self._connection.finish_sending()
+        if self._connection.finish_sending() == BACKLOGGED:
+            self._room.publisher.finish(self._connection)
         self._connection.drain(LAST_WORDS)

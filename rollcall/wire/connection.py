@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import select
+import selectors
 import socket
 import threading
 import time
@@ -47,6 +48,9 @@ SENT, BACKLOGGED, FAILED = 0, 1, 2
 # Where the platform has no such flag (Windows), a zero-timeout check for writability comes before each send.
 _DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
+# poll() takes any descriptor; select(), all that Windows has, refuses those beyond 1023 where they are numbered.
+_Waiter = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
 Trace = Callable[[str, "Connection", bytes], None]
 
 
@@ -59,9 +63,12 @@ class Connection:
     """
 
     __slots__ = (
-        "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_finished", "_lock", "_moved_at",
+        "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_ending", "_finished", "_lock", "_moved_at",
         "_socket", "_trace", "label", "peer", "receive_size", "session_id",
     )  # fmt: skip
+
+    nothing_yet = False
+    """True after a `receive` that is empty although the stream goes on. Never in the clear; TLS has such reads."""
 
     def __init__(
         self,
@@ -87,6 +94,7 @@ class Connection:
         self._moved_at = 0.0
         self._broken = False
         self._finished = False
+        self._ending = False
         self._closed = False
 
     def prepare(self) -> None:
@@ -160,20 +168,29 @@ class Connection:
                     return BACKLOGGED
                 self._backlog.popleft()
             self._backlog = None
-            return SENT
+            return self._end_locked() if self._ending else SENT
 
     def stalled_for(self, now: float) -> float:
         """Seconds since the peer last took a byte of the backlog; 0 without one."""
         with self._lock:
             return now - self._moved_at if self._backlog is not None else 0.0
 
-    def finish_sending(self) -> None:
-        """Tell the peer that nothing more will come (FIN); it can still be read."""
-        self._shutdown(socket.SHUT_WR)
+    def finish_sending(self) -> int:
+        """Tell the peer that nothing more will come (FIN); it can still be read. Behind a backlog it waits for the end
+        of that, and nothing is added. Returns as `send`: `BACKLOGGED` wants somebody to call `flush`."""
+        with self._lock:
+            if self._broken:
+                return FAILED
+            self._finished = self._ending = True
+            return self._end_locked() if self._backlog is None else BACKLOGGED
 
     def hang_up(self) -> None:
         """End the conversation in both directions, from any thread; a blocked `receive` returns empty."""
-        self._shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            if self._closed:
+                return  # the descriptor may belong to somebody else by now
+            self._broken = True
+            self._shutdown_locked(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Give the descriptor back. Only when no other thread and no selector uses it."""
@@ -192,27 +209,34 @@ class Connection:
         budget = 64 * 1024
         try:
             while budget > 0:
-                left = deadline - self._clock()
-                if left <= 0:
+                if not self._readable_within(deadline - self._clock()):
                     return
-                self._socket.settimeout(left)
                 data = self._socket.recv(RECEIVE_SIZE)
                 if not data:
                     return
                 budget -= len(data)
-        except OSError:
-            return  # timed out or broken: either way there is nothing to wait for
+        except (OSError, ValueError):  # ValueError: select on a closed socket
+            return  # broken: there is nothing to wait for
 
-    def _shutdown(self, how: int) -> None:
-        with self._lock:
-            if self._closed:
-                return  # the descriptor may belong to somebody else by now
-            if how == socket.SHUT_RDWR:
-                self._broken = True
-            try:
-                self._socket.shutdown(how)
-            except OSError:
-                pass  # the peer was faster
+    def _readable_within(self, seconds: float) -> bool:
+        """Wait for bytes or the end of the stream, for the reader's own thread. Not by the socket's timeout: that holds
+        for senders as well, and a flush in another thread would wait for the peer."""
+        if seconds <= 0:
+            return False
+        with _Waiter() as waiter:
+            waiter.register(self._socket, selectors.EVENT_READ)
+            return bool(waiter.select(seconds))
+
+    def _end_locked(self) -> int:
+        """All has been sent that ever will be: say so. Returns as `send`."""
+        self._shutdown_locked(socket.SHUT_WR)
+        return SENT
+
+    def _shutdown_locked(self, how: int) -> None:
+        try:
+            self._socket.shutdown(how)
+        except OSError:
+            pass  # the peer was faster
 
     def _send_some_locked(self, data: bytes | memoryview) -> int:
         """How many bytes the kernel took, 0 if none now, -1 if the connection broke."""

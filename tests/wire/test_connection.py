@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import Iterator, List, Tuple
 
@@ -153,6 +155,36 @@ def test_finish_sending_lets_the_peer_read_to_the_end() -> None:
         assert far.makefile("rb").read() == b"last words\n"
         far.sendall(b"still heard")
         assert connection.receive() == b"still heard"
+
+
+def test_what_is_stuck_goes_out_before_fin() -> None:
+    with pair(FakeClock()) as (connection, far):
+        sent = fill(connection)
+        assert connection.send(b"why it ends\n", last=True) == BACKLOGGED
+        assert connection.finish_sending() == BACKLOGGED
+        assert connection.backlogged, "for the publisher, which flushes it"
+        assert read_exactly(far, len(sent) + 12, connection) == sent + b"why it ends\n"
+        assert connection.flush() == SENT
+        far.settimeout(30)
+        assert far.recv(100) == b""
+
+
+def test_who_drains_does_not_make_others_wait_for_the_peer() -> None:
+    """A socket with a timeout makes every send wait that long, MSG_DONTWAIT or not."""
+    with pair(FakeClock()) as (connection, far):
+        connection.send(bytes(50_000_000))  # more than any kernel takes
+        connection.finish_sending()
+        drain = threading.Thread(target=connection.drain, args=(30,))
+        drain.start()
+        far.sendall(b"x")
+        wait_until(lambda: not select.select([connection], [], [], 0)[0], "the reader to read")
+        begun = time.monotonic()
+        for _ in range(100):
+            assert connection.flush() == BACKLOGGED
+        assert time.monotonic() - begun < 10
+        connection.hang_up()
+        drain.join(30)
+        assert not drain.is_alive()
 
 
 def test_a_broken_connection_is_a_failed_send_and_no_exception() -> None:
