@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Iterable, Tuple
 
 UNUSED_MODULES = (
-    # OpenSSL's libcrypto is 1.9 MB, a fifth of the client. The hashes that we use are Python's own (_blake2).
-    "_hashlib", "_ssl", "ssl",
+    # The hashes that we use are Python's own (_blake2); OpenSSL's are only worth their 1.9 MB where TLS is.
+    "_hashlib",
     # Compressed archives other than zip: shutil and zipfile can do without.
     "_bz2", "_lzma", "bz2", "lzma", "tarfile",
     # What random, statistics and csv reach for.
