@@ -312,6 +312,42 @@ def screen(dpi: int, size: str = "2000x1600") -> Iterator[str]:
             server.wait()
 
 
+class Guarded(Dict[Any, Any]):
+    """A dict that may only be touched by who holds ``lock``. For tests with one thread: then nobody else holds it."""
+
+    def __init__(self, lock: threading.Lock, content: Any = ()) -> None:
+        super().__init__(content)
+        self._lock = lock
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            self._check()
+        return super().__getattribute__(name)
+
+    def _check(self) -> None:
+        assert self._lock.locked(), "touched without the lock"
+
+    def __contains__(self, key: object) -> bool:
+        self._check()
+        return super().__contains__(key)
+
+    def __getitem__(self, key: Any) -> Any:
+        self._check()
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._check()
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self._check()
+        super().__delitem__(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        self._check()
+        return super().__iter__()
+
+
 class ShiftedClock:
     """The real monotonic clock, put forward at will: time passes, and a test can let ten seconds pass at once."""
 

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Type, TypeVar
 import pytest
 
 import client as client_module
-from client import Client
+from client import JUST_NOW, Client
 from protocol import ERROR_CODES, RETRY, Welcome, encode
 from rollcall.client.events import (
     Connected,
@@ -514,3 +514,117 @@ def test_a_queue_that_nobody_empties_holds_the_server_back_and_not_the_end() -> 
         client.stop()  # conftest sees that no thread is left
         assert events.qsize() == 1
         wait_until(lambda: len(server.room.roster) == 0, "the goodbye")
+
+
+def test_replaced_is_doubted_once_and_again_only_after_a_good_connection(stand_in: StandIn) -> None:
+    clock = ShiftedClock()
+    replaced = {"type": "error", "code": "replaced", "message": "elsewhere"}
+    with watched(stand_in.port, clock=clock) as ann:
+        stand_in.registered().send(replaced)
+        ann.until(Waiting)
+        stand_in.registered()
+        ann.until(Connected)
+        clock.shift += GOOD_CONNECTION + 1
+        stand_in.hang_up()
+        ann.until(Waiting)
+        stand_in.registered().send(replaced)  # a good connection lies between
+        ann.until(Waiting)
+        stand_in.registered().send(replaced)  # and here none
+        assert ann.until(Refused).code == "replaced"
+        ann.until(Stopped)
+
+
+def test_a_connection_that_was_not_good_earns_nothing(stand_in: StandIn) -> None:
+    clock = ShiftedClock()
+    replaced = {"type": "error", "code": "replaced", "message": "elsewhere"}
+    with watched(stand_in.port, clock=clock) as ann:
+        stand_in.registered().send(replaced)
+        first = ann.until(Waiting).seconds
+        stand_in.registered()
+        ann.until(Connected)
+        clock.shift += GOOD_CONNECTION - 5
+        stand_in.hang_up()
+        assert ann.until(Waiting).seconds > first, "the backoff goes on"
+        stand_in.registered().send(replaced)
+        assert ann.until(Refused).code == "replaced"
+        ann.until(Stopped)
+
+
+def test_the_backoff_begins_again_after_a_good_connection(stand_in: StandIn) -> None:
+    clock = ShiftedClock()
+    with watched(stand_in.port, clock=clock) as ann:
+        waits = []
+        for seconds in (0.0, 0.0, GOOD_CONNECTION):
+            stand_in.registered()
+            ann.until(Connected)
+            clock.shift += seconds
+            stand_in.hang_up()
+            waits.append(ann.until(Waiting).seconds)
+            ann.client.retry_now()
+        assert waits[0] < waits[1] and waits[2] == waits[0]
+
+
+@pytest.mark.parametrize(("age", "final"), [(JUST_NOW - 5, False), (JUST_NOW + 1, True)])
+def test_replaced_is_doubted_just_after_a_call_only(stand_in: StandIn, age: float, final: bool) -> None:
+    clock = ShiftedClock()
+    with watched(stand_in.port, clock=clock) as ann:
+        stand_in.registered()
+        ann.until(Connected)
+        clock.shift += 300.0
+        stand_in.hang_up()
+        ann.until(Waiting)
+        peer = stand_in.registered()  # its own call: the age of the first one is of no matter
+        ann.until(Connected)
+        clock.shift += age
+        peer.send({"type": "error", "code": "replaced", "message": "elsewhere"})
+        if final:
+            assert ann.until(Refused).code == "replaced"
+            ann.until(Stopped)
+        else:
+            ann.until(Waiting)
+
+
+def test_while_a_list_is_on_its_way_no_delta_asks_for_another(stand_in: StandIn) -> None:
+    gap = {"type": "roster_delta", "epoch": "e1", "from": 5, "rev": 6, "up": [{**ROW, "id": 2}]}
+    with watched(stand_in.port, uniform=lambda low, high: high) as ann:  # the first ping comes after a minute
+        peer = stand_in.registered(heartbeat_interval=60, connection_timeout=120)
+        ann.until(RosterReplaced)
+        for number in range(5):
+            peer.send({**gap, "from": 5 + number, "rev": 6 + number})
+        assert peer.line() == {"type": "resync"}
+        peer.send({"type": "client_list", "epoch": "e1", "rev": 20, "clients": [ROW]})
+        ann.until(RosterReplaced, lambda event: event.rev == 20)
+        peer.send({**gap, "from": 20, "rev": 21})
+        assert ann.until(RosterUpdated).rev == 21
+        ann.client.stop()
+        assert peer.rest() == [{"type": "leave"}]
+
+
+class SlowToTake(queue.Queue[Event]):
+    """Holds up whoever puts an event of this kind until the client is stopping, and a moment longer."""
+
+    def __init__(self, kind: Type[Any]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.held = threading.Event()
+        self.client: Optional[Client] = None
+
+    def put(self, item: Event, block: bool = True, timeout: Optional[float] = None) -> None:
+        if isinstance(item, self.kind):
+            self.held.set()
+            wait_until(lambda: self.client is None or self.client._stopping, "the client to be stopped")
+            threading.Event().wait(0.1)
+        super().put(item, block, timeout)
+
+
+@pytest.mark.parametrize("kind", [PingSent, Stopped], ids=["heartbeat", "reader"])
+def test_stop_returns_when_both_threads_have_ended(kind: Type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "GOODBYE", 0.01)
+    events = SlowToTake(kind)
+    with running_server(heartbeat_interval=0.1, connection_timeout=60) as (server, port):
+        client = events.client = Client(Address("127.0.0.1", port), "Ann", events)
+        client.start()
+        wait_until(lambda: len(server.room.roster) == 1, "the registration")
+        assert kind is Stopped or events.held.wait(PATIENCE)
+        client.stop()
+        assert not client._reader.is_alive() and not client._beater.is_alive()

@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 
@@ -21,10 +21,11 @@ from protocol import ClientList, Entry, encode
 from rollcall.server.allowance import Allowance, Refusal
 from rollcall.server.config import ServerConfig
 from rollcall.server.gate import PLACES_MORE
+from rollcall.server.handler import LAST_WORDS
 from rollcall.server.publisher import RESYNC_INTERVAL
 from rollcall.wire.lines import MAX_CLIENT_LINE, MAX_MEMBER_LINE
-from server import SPARE_CONNECTIONS, RollcallServer, listen
-from tests.helpers import PATIENCE, RawClient, ServerProgram, ShiftedClock, running_server, wait_until
+from server import SEND_BUFFER, SPARE_CONNECTIONS, RollcallServer, listen
+from tests.helpers import PATIENCE, FakeClock, RawClient, ServerProgram, ShiftedClock, running_server, wait_until
 
 FAST: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 0.6}
 
@@ -647,3 +648,199 @@ def test_a_message_too_many_is_traced_as_well() -> None:
     finally:
         server.stop()
     assert sum(line.startswith("< ") for line in trace) == 11
+
+
+# --- who wakes whom ---------------------------------------------------------------------------------------------------
+
+# With these the next deadline that anybody knows is far away: who forgets to say that one is nearer is found out.
+ONE_DEADLINE: Dict[str, Any] = {"heartbeat_interval": 0.1, "connection_timeout": 60, "registration_timeout": 60}
+SOON = 10.0
+"""Seconds: much less than those deadlines, and much more than what is waited for takes."""
+
+
+def test_who_registers_and_falls_silent_is_late_in_time() -> None:
+    with running_server(**ONE_DEADLINE) as (server, port), RawClient(port) as client:
+        client.register("Ann", roster=False)
+        assert client.line()["type"] == "welcome"
+        wait_until(lambda: server.room.roster.is_late(1), "Ann to be late", SOON)
+
+
+@pytest.mark.parametrize("ping", [b'{"type":"ping"}\n', b'{"type" : "ping"}\n'], ids=["fast", "parsed"])
+def test_who_returns_and_falls_silent_again_is_late_again_in_time(ping: bytes) -> None:
+    with running_server(**ONE_DEADLINE) as (server, port), RawClient(port) as client:
+        client.register("Ann", roster=False)
+        for _ in range(3):
+            wait_until(lambda: server.room.roster.is_late(1), "Ann to be late", SOON)
+            client.send(ping)
+            client.until_type("pong")
+
+
+def make_late(server: RollcallServer, clock: ShiftedClock) -> None:
+    """Let so much time pass that the first client is late."""
+    server.room.sweeper._watch._cpu_clock = clock  # a busy process: no pause of it excuses anybody
+    clock.shift += 91.0
+    server.room.sweeper.arm(0.0)
+    wait_until(lambda: server.room.roster.is_late(1), "it to be late", SOON)
+
+
+@pytest.mark.parametrize("ping", [b'{"type":"ping"}\n', b'{"type" : "ping"}\n'], ids=["fast", "parsed"])
+def test_all_are_told_at_once_who_has_returned(ping: bytes) -> None:
+    clock = ShiftedClock()
+    with running_server(clock) as (server, port), RawClient(port) as ann:
+        ann.register("Ann", roster=False)
+        ann.line()
+        make_late(server, clock)
+        with RawClient(port) as watcher:
+            watcher.register("Watcher")
+            assert watcher.until_type("client_list")["clients"][0]["state"] == "late"
+            ann.send(ping)
+            (row,) = watcher.until_type("roster_delta", SOON)["up"]
+            assert row["id"] == 1 and row.get("state", "here") == "here"
+
+
+def test_who_wants_no_roster_is_shown_to_those_who_do() -> None:
+    with running_server() as (_, port), RawClient(port) as watcher, RawClient(port) as quiet:
+        watcher.register("Watcher")
+        watcher.until_type("client_list")
+        quiet.register("Quiet", roster=False)
+        assert [row["name"] for row in watcher.until_type("roster_delta", SOON)["up"]] == ["Quiet"]
+
+
+def test_a_version_1_client_that_closes_has_left_and_one_of_version_2_is_lost() -> None:
+    with running_server() as (_, port), RawClient(port) as watcher:
+        watcher.register("Watcher")
+        watcher.until_type("client_list")
+        for number, (name, reason) in enumerate(((None, "left"), ("Ann", "lost")), 2):
+            with RawClient(port) as client:
+                client.register(name)
+                client.until_type("client_list")  # read to its last byte: closing is no reset
+                watcher.until(lambda message: message.get("up"))
+            assert watcher.until(lambda message: message.get("down"))["down"] == [{"id": number, "reason": reason}]
+
+
+def reset(client: RawClient) -> None:
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@pytest.mark.parametrize(("name", "late"), [("Ann", False), (None, True)], ids=["version 2", "late"])
+def test_a_reset_is_a_goodbye_in_version_1_and_from_who_was_in_time_only(name: Optional[str], late: bool) -> None:
+    clock = ShiftedClock()
+    with running_server(clock) as (server, port), RawClient(port) as client:
+        client.register(name)
+        client.until_type("client_list")
+        if late:
+            make_late(server, clock)
+        with RawClient(port) as watcher:
+            watcher.register("Watcher")
+            watcher.until_type("client_list")
+            reset(client)
+            assert watcher.until(lambda message: message.get("down"))["down"] == [{"id": 1, "reason": "lost"}]
+
+
+# --- the end of a connection ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux whether a reset came")
+def test_last_words_are_not_followed_by_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rollcall.server.handler.LAST_WORDS", 0.1)
+    with running_server() as (server, port), RawClient(port) as client:
+        wait_until(server.room.connections, "the connection")
+        (connection,) = server.room.connections()
+        client.send(b"nonsense\n" + b"more that nobody reads " * 300)
+        wait_until(lambda: connection._closed, "the server to close")
+        assert [message["code"] for message in client.rest()] == ["bad_message"]
+        assert client.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+
+
+def test_who_was_refused_and_stays_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rollcall.server.handler.LAST_WORDS", 0.1)
+    with running_server() as (server, port), RawClient(port) as client:
+        client.send(b"nonsense\n")
+        assert [message["code"] for message in client.rest()] == ["bad_message"], "and then the end of the stream"
+        wait_until(lambda: len(server.room) == 0, "its handler to end", SOON)
+
+
+def test_those_who_are_being_refused_are_bounded_and_let_go_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*unused: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    clock = FakeClock()
+    with running_server(clock) as (server, port), ExitStack() as stack:
+        monkeypatch.setattr(_thread, "start_new_thread", fail)
+        for _ in range(SPARE_CONNECTIONS + 8):
+            client = stack.enter_context(RawClient(port))
+            assert [message["code"] for message in client.rest()] == ["server_full"]
+        wait_until(lambda: len(server._refused) == SPARE_CONNECTIONS, "the newest to be what is left of them", SOON)
+        assert len(server.room) == len(server.room.gate) == 0 and not server.room.roster._sessions
+        oldest = server._refused[0][1]
+        clock.advance(LAST_WORDS)
+        wait_until(lambda: not server._refused, "them to be closed", SOON)
+        assert oldest.fileno() < 0
+
+
+def test_refusing_many_is_one_line_a_second(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(*unused: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    clock = FakeClock()
+    with running_server(clock) as (_, port):
+        monkeypatch.setattr(_thread, "start_new_thread", fail)
+        for _ in range(2):
+            for _ in range(5):
+                with RawClient(port) as client:
+                    client.rest()
+            clock.advance(1.0)
+    assert caplog.text.count("cannot start a thread") == 2
+
+
+def test_what_the_system_holds_for_one_client_is_bounded() -> None:
+    with running_server() as (server, port), RawClient(port):
+        wait_until(server.room.connections, "the connection")
+        (connection,) = server.room.connections()
+        holds = connection._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        assert SEND_BUFFER <= holds <= 2 * SEND_BUFFER
+
+
+def test_small_lines_leave_at_once_and_the_system_probes_a_silent_peer() -> None:
+    with running_server() as (server, port), RawClient(port) as client:
+        client.register("Ann")
+        client.line()
+        (connection,) = server.room.connections()
+        assert connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert connection._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_a_register_is_one_message_whatever_it_weighs() -> None:
+    register = {"type": "register", "client_ip": "h", "client_port": 1, "protocol": 2, "name": "Ann"}
+    with running_server(message_rate=0.01) as (_, port), RawClient(port) as client:
+        client.send({**register, "more": "x" * 1900})
+        assert client.line()["type"] == "welcome", "and not nineteen, which is more than may come at once"
+
+
+def test_a_heartbeat_in_pieces_is_no_flood() -> None:
+    with running_server(message_rate=0.001) as (_, port), RawClient(port) as client:
+        client.register("Ann")
+        client.until_type("client_list")
+        for start in range(0, 16, 2):  # seven pieces that complete nothing, and the one that does
+            client.send(b'{"type":"ping"}\n'[start : start + 2])
+            client.socket.settimeout(0.02)
+            with pytest.raises(TimeoutError) if start < 14 else ExitStack():
+                client.socket.recv(1, socket.MSG_PEEK)
+        assert client.line()["type"] == "pong"
+
+
+def test_who_has_registered_and_gone_leaves_nothing_in_any_table() -> None:
+    with running_server(max_per_address=5) as (server, port):
+        room, publisher = server.room, server.room.publisher
+        for name in ("Ann", None):
+            with RawClient(port) as client:
+                client.register(name, instance="ab" * 16, attempt=1)
+                client.until_type("client_list")
+                assert len(server.room.gate) == 0
+                client.send(b'{"type" : "resync"}\n')
+                client.until_type("client_list")
+            wait_until(lambda: len(server.room) == 0, "it to be gone")
+            wait_until(lambda: not (publisher._resynced or any(publisher._seen.values())), "the publisher to forget it")
+            tables = [room.roster._sessions, room.roster._last_seen, room.roster._late, room.roster._members]
+            assert not any([*tables, publisher._asking, publisher._watched, room.roster._per_address])

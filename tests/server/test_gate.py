@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollcall.server.gate import Gate
+from tests.helpers import Guarded
 
 
 def test_the_newest_pushes_out_the_oldest_of_the_address_that_has_most() -> None:
@@ -40,3 +41,13 @@ def test_the_pool_is_bounded_and_its_tables_agree(calls: list[tuple[str, bool]])
             inside.discard(session)
         assert len(gate) == len(inside) <= 5
         assert {one for sessions in gate._sessions_from.values() for one in sessions} == inside == set(gate._address_of)
+
+
+def test_nothing_is_touched_without_the_lock() -> None:
+    gate = Gate(2)
+    gate._address_of = Guarded(gate._lock)
+    gate._sessions_from = Guarded(gate._lock)
+    for session in range(4):
+        gate.enter(session, "h")
+    gate.leave(3)
+    assert gate.crowd_out() == 2

@@ -14,7 +14,7 @@ import pytest
 from protocol import ClientList, RosterDelta, decode
 from rollcall.client.roster_view import RosterView
 from rollcall.server.journal import Journal
-from rollcall.server.publisher import PUSH_INTERVAL, SLOW_AFTER, Publisher
+from rollcall.server.publisher import PUSH_INTERVAL, RESYNC_INTERVAL, SLOW_AFTER, Publisher
 from rollcall.server.roster import Caller, Roster
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import Connection
@@ -279,3 +279,121 @@ def test_what_is_released_is_closed_also_after_the_end() -> None:
     for peer in h.peers:
         peer.close()
     h.listener.close()
+
+
+def test_a_question_is_answered_at_once_the_next_after_the_interval_and_many_are_one() -> None:
+    with house() as h:
+        h.join()
+        peer = h.peer()
+        h.assert_exact(peer)
+        h.publisher.resync(peer.connection)
+        assert peer.message()["rev"] == 1
+        for _ in range(20):
+            h.publisher.resync(peer.connection)
+        wait_until(lambda: h.publisher._asking, "the question to be noted")
+        h.join("Ben")
+        assert peer.message()["type"] == "roster_delta", "no snapshot yet, and nobody is held up by the question"
+        h.clock.shift += RESYNC_INTERVAL
+        h.publisher.wake()
+        message = peer.message()
+        assert (message["type"], message["rev"]) == ("client_list", 2)
+        wait_until(lambda: not h.publisher._asking, "all twenty to be answered by one")
+
+
+def test_who_asks_too_soon_is_answered_though_nothing_else_happens() -> None:
+    with house() as h:
+        h.join()
+        peer = h.peer()
+        h.assert_exact(peer)
+        h.publisher.resync(peer.connection)
+        assert peer.message()["type"] == "client_list"
+        h.clock.shift += RESYNC_INTERVAL - 0.1
+        h.publisher.resync(peer.connection)
+        peer.socket.settimeout(SLOW_AFTER / 2)
+        assert peer.message()["type"] == "client_list", "the publisher wakes by itself"
+
+
+@pytest.mark.parametrize("asks_again", [False, True])
+def test_a_connection_that_is_released_is_forgotten_with_its_questions(asks_again: bool) -> None:
+    with house() as h:
+        h.join()
+        peer = h.peer()
+        h.assert_exact(peer)
+        h.publisher.resync(peer.connection)
+        assert peer.message()["type"] == "client_list"
+        if asks_again:
+            h.publisher.resync(peer.connection)
+        h.publisher.release(peer.connection)
+        wait_until(lambda: peer.connection._closed, "the release")
+        assert not h.publisher._asking and not h.publisher._resynced
+
+
+def test_who_gets_no_roster_may_ask_and_nothing_comes_of_it() -> None:
+    with house() as h:
+        h.join()
+        stranger, peer = h.peer(), h.peer()
+        h.assert_exact(peer)
+        h.publisher.release(stranger.connection)
+        h.publisher.resync(stranger.connection)
+        h.join("Ben")
+        h.assert_exact(peer)
+        assert not h.publisher._asking and list(h.publisher._resynced) == []
+
+
+def test_a_stuck_reader_is_hung_up_in_time_though_nothing_else_happens() -> None:
+    with house() as h:
+        for number in range(200):
+            h.join(f"Student {number}")
+        stuck, awake = h.peer(buffer=4096), h.peer()
+        stuff(h, stuck)
+        wait_until(lambda: stuck.connection.stalled_for(h.clock()) > 0.3, "the kernel to have taken its last byte")
+        h.clock.shift += SLOW_AFTER - 0.8
+        h.join()
+        h.assert_exact(awake)
+        wait_until(lambda: stuck.connection._broken, "the hang-up", SLOW_AFTER / 2)
+        assert stuck.connection not in h.publisher._watched
+        h.join()  # it is hung up once and then left alone
+        h.assert_exact(awake)
+
+
+def test_heartbeats_get_their_turn_in_a_push_to_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rollcall.server.publisher.SENDS_PER_BREATH", 2)
+    monkeypatch.setattr("rollcall.server.publisher.BREATH", 0.05)
+    with house() as h:
+        peers = [h.peer() for _ in range(5)]
+        for peer in peers:
+            h.assert_exact(peer)
+        h.join()
+        for peer in peers:
+            h.assert_exact(peer)
+        begun = time.monotonic()
+        h.join()
+        for peer in peers:
+            h.assert_exact(peer)
+        assert time.monotonic() - begun >= 0.1, "two breaths in a push to five"
+
+
+def test_a_push_that_took_long_lets_the_next_one_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rollcall.server.publisher.PUSH_SHARE", 1e6)  # any processor time is long now
+    with house() as h:
+        h.assert_exact(h.peer())
+        wait_until(lambda: h.publisher._next_push > h.clock() + 10.0, "the push to be over", SLOW_AFTER)
+
+
+def test_stop_returns_when_the_thread_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    with house() as h:
+        turn, inside = h.publisher._turn, threading.Event()
+
+        def slow_turn() -> None:
+            turn()
+            if inside.is_set():
+                wait_until(lambda: h.publisher._stopping, "the end")
+                threading.Event().wait(0.1)
+
+        monkeypatch.setattr(h.publisher, "_turn", slow_turn)
+        h.publisher.wake()
+        inside.set()
+        h.publisher.wake()
+        h.publisher.stop()
+        assert not h.publisher._thread.is_alive()
+        monkeypatch.undo()

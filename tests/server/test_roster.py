@@ -9,7 +9,7 @@ import pytest
 
 from protocol import Departure
 from rollcall.server.roster import DEPARTED, GONE, RENEWED, RETURNED, SWEEP_BATCH, Caller, Joined, Roster, RosterFull
-from tests.helpers import FakeClock
+from tests.helpers import FakeClock, Guarded
 
 INTERVAL, TIMEOUT, REGISTRATION = 10.0, 30.0, 5.0
 
@@ -443,3 +443,180 @@ def test_states_are_no_change_of_the_list() -> None:
     house.advance(1.5 * INTERVAL)
     house.roster.sweep()
     assert (house.roster.list_rev, house.roster.rev) == (1, 2)
+
+
+def test_a_history_that_is_one_change_too_short_asks_for_a_snapshot() -> None:
+    house = House(max_clients=1000)
+    for _ in range(700):
+        house.join()
+    for session in range(1, 701):  # all come back: 700 changes more, of which the history holds the last 1,024
+        house.roster._late.add(session)
+        assert house.roster.renew(session, house.clock.now) == RETURNED
+    changes = house.roster.changes_since(house.roster.rev - 1024)
+    assert changes is not None and len(changes.up) == 700
+    assert house.roster.changes_since(house.roster.rev - 1025) is None
+    assert house.roster.changes_since(0) is None
+
+
+@pytest.mark.parametrize(("members", "kept"), [(10, 36), (0, 16)])
+def test_changes_are_told_as_long_as_a_snapshot_would_not_be_shorter(members: int, kept: int) -> None:
+    house = House()
+    for _ in range(members):
+        house.join()
+    for _ in range(20):
+        house.join()
+        house.roster.remove(house.last, "left")
+    assert house.roster.changes_since(house.roster.rev - kept) is not None
+    assert house.roster.changes_since(house.roster.rev - kept - 1) is None
+
+
+@pytest.mark.parametrize("count", [62, 63, 64, 65])
+def test_changes_are_the_same_however_many(count: int) -> None:
+    house = House()
+    for _ in range(60):
+        house.join()
+    start = house.roster.rev
+    for number in range(count // 2):
+        house.join(f"new {number}")
+        house.roster.remove(house.last, "left")
+    if count % 2:
+        house.join("last")
+    changes = house.roster.changes_since(start)
+    assert changes is not None and [entry.name for entry in changes.up] == ["last"] * (count % 2)
+    assert [gone.id for gone in changes.down] == list(range(61, 61 + count // 2))
+
+
+def test_nothing_is_touched_without_the_lock() -> None:
+    house = House(max_per_address=2)
+    roster, lock = house.roster, house.roster._lock
+    for name in ("_last_seen", "_sessions", "_members", "_extended", "_instances", "_departed", "_per_address"):
+        setattr(roster, name, Guarded(lock))
+    first = house.join("Ann", instance=ANN, attempt=1)
+    ann = house.last
+    house.open()
+    mute = house.open()
+    assert roster.drop_unregistered(mute)
+    house.clock.advance(1.5 * INTERVAL)
+    assert len(roster.sweep().expired) == 1
+    assert roster.is_late(ann) and roster.renew(ann, house.clock.now) == RETURNED
+    assert roster.renew(ann, house.clock.now) == RENEWED and roster.renew(99, house.clock.now) == GONE
+    assert len(roster.snapshot().entries) == 1 and roster.changes_since(1) is not None
+    roster.sweep(paused=1.0)
+    house.join("Ann", first.resume_token, instance="b" * 32)
+    assert roster.remove(house.last, "left") is not None
+    assert not lock.locked()
+
+
+def test_what_is_late_is_forgotten_with_its_session() -> None:
+    house = House()
+    first = house.join("Ann")
+    old = house.last
+    house.advance(1.5 * INTERVAL)
+    house.roster.sweep()
+    assert house.roster.is_late(old)
+    assert house.join("Ann", first.resume_token).replaced == old
+    assert not house.roster._late and house.roster.snapshot().entries[0].state == "here"
+
+
+def test_who_is_refused_keeps_no_session() -> None:
+    house = House(max_clients=1)
+    house.join("Ann")
+    refused = house.open()
+    with pytest.raises(RosterFull, match="the server is full: it takes 1 client"):
+        house.join("Ben", session=refused)
+    assert list(house.roster._sessions) == list(house.roster._last_seen) == [house.roster._members[1].session_id]
+
+
+def test_an_address_without_members_is_forgotten() -> None:
+    house = House(max_per_address=2)
+    first = house.join("Ann")
+    assert house.roster._per_address == {"10.0.0.2": 1}
+    house.join("Ann", first.resume_token)
+    assert house.roster._per_address == {"10.0.0.2": 1}
+    house.join("Ben")
+    assert house.roster._per_address == {"10.0.0.2": 2}
+    house.advance(TIMEOUT)
+    house.roster.sweep()
+    assert house.roster._per_address == {}
+
+
+def test_resumed_says_whether_the_row_or_the_id_came_back() -> None:
+    house = House()
+    first = house.join("Ann", instance=ANN, attempt=1)
+    assert not first.resumed
+    assert house.join("Ann", instance=ANN, attempt=2).resumed
+    assert house.join("Ann", first.resume_token).resumed
+    assert not house.join("Eve", first.resume_token + "x").resumed
+
+
+def test_a_call_older_than_a_return_after_going_is_refused() -> None:
+    house = House()
+    for attempt in (3, 5):
+        house.join("Ann", instance=ANN, attempt=attempt)
+        house.roster.remove(house.last, "lost")
+    session = house.open()
+    assert house.roster.register(session, Caller("Ann", "h", 1, "h", instance=ANN, attempt=4)) is None
+    assert session not in house.roster._sessions and house.roster.rev == 4
+
+
+def test_the_oldest_of_those_who_went_are_forgotten_first() -> None:
+    house = House(max_clients=DEPARTED + 100)
+    for number in range(DEPARTED + 150):
+        house.join(instance=f"{number:032}", attempt=1)
+        house.roster.remove(house.last, "left")
+    remembered = house.roster._departed
+    assert len(remembered) == DEPARTED + 100, "as many as there may be members"
+    assert next(iter(remembered)) == f"{50:032}"
+
+
+def test_an_extra_interval_comes_once_in_each_silence() -> None:
+    house = House()
+    house.join("Ann")
+    ann, start = house.last, house.clock.now
+
+    def seen_after(advance: float, paused: float) -> float:
+        house.clock.advance(advance)
+        house.roster.sweep(paused=paused)
+        return house.roster._last_seen[ann] - start
+
+    assert seen_after(13.0, 2.0) == 2.0 + INTERVAL
+    assert seen_after(3.0, 2.0) == 4.0 + INTERVAL, "only what we did not run"
+    house.clock.advance(1.0)
+    house.roster.renew(ann, house.clock.now)
+    assert seen_after(14.0, 3.0) == 17.0 + 3.0 + INTERVAL, "it was heard of: another silence"
+
+
+def test_an_extension_never_reaches_beyond_now_nor_back() -> None:
+    house = House()
+    house.join("Ann")
+    ann, start = house.last, house.clock.now
+    house.clock.advance(5.0)
+    house.roster.sweep(paused=4.0)
+    assert house.roster._last_seen[ann] == start + 5.0
+    house.roster.renew(ann, start + 7.0)  # a handler read its clock after the sweeper did
+    house.roster.sweep(paused=4.0)
+    assert house.roster._last_seen[ann] == start + 7.0
+
+
+def test_who_has_not_registered_is_given_no_longer_than_its_deadline_for_a_pause() -> None:
+    house = House()
+    session = house.open()
+    house.clock.advance(60.0)
+    house.roster.sweep(paused=1.0)
+    assert house.roster._sessions.get(session) is None, "it was silent for 59 s of ours"
+    session = house.open()
+    start = house.clock.now
+    house.clock.advance(8.0)
+    house.roster.sweep(paused=1.0)
+    assert house.roster._last_seen[session] == start + 1.0 + REGISTRATION, "its interval is no longer than its deadline"
+
+
+def test_a_registration_begins_a_lease_of_its_own() -> None:
+    house = House()
+    session = house.open()
+    house.clock.advance(REGISTRATION - 1.0)
+    house.join("Ann", session=session)
+    house.clock.advance(1.5 * INTERVAL - 0.01)
+    assert not house.roster.sweep().changed
+    house.clock.advance(0.01)
+    assert house.roster.sweep().changed

@@ -123,6 +123,7 @@ class RosterMachine(RuleBasedStateMachine):
         named = {member.instance: member.entry.id for member in roster._members.values() if member.instance}
         assert roster._instances == named and not set(named) & set(roster._departed)
         assert set(roster._extended) <= set(roster._sessions)
+        assert roster._late <= set(roster._sessions)
         assert set(roster._last_seen) == set(roster._sessions)
         assert {member.session_id for member in roster._members.values()} <= set(roster._sessions)
         assert len(roster) <= SEATS

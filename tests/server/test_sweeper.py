@@ -15,7 +15,7 @@ from rollcall.server import sweeper
 from rollcall.server.journal import Journal
 from rollcall.server.roster import Caller, Roster, Sweep
 from rollcall.server.sweeper import Sweeper
-from tests.helpers import PATIENCE, FakeClock, ShiftedClock
+from tests.helpers import PATIENCE, FakeClock, ShiftedClock, wait_until
 
 
 @contextmanager
@@ -115,3 +115,70 @@ def test_a_bug_in_a_sweep_is_logged_and_does_not_end_it(
         thread.stop()
         journal.stop()
     assert "a sweep failed" in caplog.text and "RuntimeError: a bug" in caplog.text
+
+
+def test_stop_returns_when_the_thread_has_ended() -> None:
+    inside = threading.Event()
+
+    def take_time(outcome: Sweep) -> None:
+        inside.set()
+        wait_until(lambda: thread._stopping, "the end")
+        threading.Event().wait(0.1)
+
+    thread = Sweeper(Roster(), take_time, Journal())
+    thread.start()
+    assert inside.wait(PATIENCE)
+    thread.stop()
+    assert not thread._thread.is_alive()
+
+
+def test_what_is_armed_during_a_sweep_is_not_forgotten() -> None:
+    expired = threading.Event()
+    roster = Roster(registration_timeout=0.2)
+    armed: List[int] = []
+
+    def on_sweep(outcome: Sweep) -> None:
+        if not armed:  # the first sweep found nothing, and its result says so
+            armed.append(1)
+            thread.arm(roster.open(1))
+        elif outcome.expired:
+            expired.set()
+
+    thread = Sweeper(roster, on_sweep, Journal())
+    thread.start()
+    try:
+        assert expired.wait(PATIENCE)
+    finally:
+        thread.stop()
+
+
+def test_a_pause_in_the_middle_of_a_sweep_is_noticed() -> None:
+    clock, told = ShiftedClock(), threading.Event()
+    roster = Roster(heartbeat_interval=20.0, connection_timeout=60.0, registration_timeout=600.0, clock=clock)
+    sweep = roster.sweep
+
+    def pause_once(paused: float = 0.0) -> Sweep:
+        if paused:
+            told.set()
+        elif not clock.shift:
+            clock.shift = 30.0
+        return sweep(paused)
+
+    roster.sweep = pause_once  # type: ignore[method-assign]
+    thread = Sweeper(roster, lambda outcome: None, Journal(), clock, FakeClock(), 20.0, 60.0)
+    thread.start()
+    try:
+        assert told.wait(PATIENCE)
+    finally:
+        thread.stop()
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout", "pulse", "least"),
+    [(60.0, 120.0, 1.0, 0.5), (2.0, 6.0, 0.2, 0.5), (0.2, 0.6, 0.05, 0.1)],
+)
+def test_short_times_need_a_shorter_pulse_and_make_a_shorter_pause_count(
+    interval: float, timeout: float, pulse: float, least: float
+) -> None:
+    built = Sweeper(Roster(), lambda outcome: None, Journal(), interval=interval, timeout=timeout)
+    assert built._pulse == pytest.approx(pulse) and built._watch._least == pytest.approx(least)

@@ -225,3 +225,87 @@ def test_closing_twice_is_harmless(again: int) -> None:
         for _ in range(again):
             connection.close()
         assert connection.flush() == SENT
+
+
+def test_a_part_that_is_taken_ends_the_stall_and_the_rest_may_stall_again() -> None:
+    clock = FakeClock()
+    with pair(clock) as (connection, far):
+        assert connection.send(b"x" * 8_000_000) == BACKLOGGED
+        clock.advance(9)
+
+        def moves() -> bool:
+            far.recv(65536)
+            assert connection.flush() == BACKLOGGED
+            return connection.stalled_for(clock.now) == 0.0
+
+        wait_until(moves, "the kernel to take something")
+        clock.advance(3)
+        assert connection.stalled_for(clock.now) == 3.0
+
+
+def test_what_is_stuck_is_not_counted_and_what_follows_is_bounded_to_the_byte() -> None:
+    with pair(FakeClock()) as (connection, _):
+        assert connection.send(b"x" * 8_000_000) == BACKLOGGED
+        assert connection.send(b"x" * (MAX_BACKLOG - 1)) == BACKLOGGED
+        assert connection.send(b"x") == BACKLOGGED
+        assert connection.send(b"x") == FAILED
+
+
+def test_the_bound_is_for_each_backlog_anew() -> None:
+    with pair(FakeClock()) as (connection, far):
+        for _ in range(2):
+            size = len(fill(connection))
+            assert connection.send(b"x" * MAX_BACKLOG) == BACKLOGGED
+            read_exactly(far, size + MAX_BACKLOG, connection)
+            assert connection.flush() == SENT
+
+
+def test_small_lines_leave_at_once_and_the_kernel_probes_a_silent_peer() -> None:
+    with pair(FakeClock()) as (connection, _):
+        assert connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert connection._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_draining_is_bounded_in_bytes() -> None:
+    with pair(FakeClock()) as (connection, far):
+        stop = threading.Event()
+
+        def flood() -> None:
+            far.settimeout(0.05)
+            while not stop.is_set():
+                try:
+                    far.send(b"x" * 4096)
+                except OSError:  # nobody reads any more
+                    pass
+
+        flooder = threading.Thread(target=flood)
+        drainer = threading.Thread(target=connection.drain, args=(3600,))
+        flooder.start()
+        drainer.start()
+        drainer.join(5)
+        ended = not drainer.is_alive()
+        stop.set()
+        flooder.join()
+        connection.hang_up()
+        drainer.join()
+        assert ended
+
+
+def test_draining_is_bounded_in_time() -> None:
+    clock = FakeClock()
+    with pair(clock) as (connection, far):
+        far.sendall(b"x" * 4096)  # there is always something to read
+        connection.drain(0.0)
+        assert connection.receive(), "the time was over: nothing was read"
+        connection.drain(0.01)  # the clock stands still: the socket's own timeout ends it
+        far.sendall(b"more")
+        connection._socket.settimeout(None)
+        assert connection.receive() == b"more"
+
+
+def test_a_closed_connection_is_shut_down_no_more() -> None:
+    with pair(FakeClock()) as (connection, far):
+        connection.close()
+        connection.finish_sending()
+        connection.hang_up()
+        assert connection.send(b"too late") == FAILED and far.recv(10) == b""
