@@ -53,6 +53,7 @@ class Observers:
     """Everything that shows what the server does. All methods but `stop` return at once, whoever watches."""
 
     def __init__(self) -> None:
+        self._trace_failed = False
         self._stdout = Outlet("stdout", standard(sys.stdout), self._tell)
         self._stderr = Outlet("stderr", standard(sys.stderr), self._tell)
         self._file: Optional[Outlet] = None
@@ -93,9 +94,15 @@ class Observers:
             _ToOutlet(self._file).handle(record)
 
     def trace(self, direction: str, connection: Connection, data: bytes) -> None:
-        """A line on the wire; in the thread of whoever sends or has received it, which keeps their order."""
-        if not self._stdout.is_off:
+        """A line on the wire; in the thread of whoever sends or has received it, which keeps their order. Not even a
+        bug in here ends that conversation."""
+        if self._stdout.is_off or self._trace_failed:
+            return
+        try:
             self._stdout.put(trace_line(direction, connection, data))
+        except Exception:
+            self._trace_failed = True
+            log.exception("the trace failed and is switched off")
 
     def stop(self) -> bool:
         """Write what waits, in `LAST_LINES` seconds at most. False if somebody did not take it."""

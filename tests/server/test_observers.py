@@ -21,8 +21,10 @@ import pytest
 
 from protocol import __version__
 from rollcall.program.outlet import Outlet
+from rollcall.server.config import ServerConfig
 from rollcall.server.journal import FAULTS_AT_ONCE
-from rollcall.server.observers import _ToOutlet
+from rollcall.server.observers import Observers, _ToOutlet
+from server import RollcallServer
 from tests.helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, free_port, full_pipe, wait_until
 
 SERVER = ROOT / "server.py"
@@ -306,3 +308,25 @@ def test_a_line_that_cannot_be_made_is_said_and_raises_nothing() -> None:
     assert _ToOutlet(outlet).handle(record)
     assert outlet.stop(PATIENCE)
     assert lines[0].startswith("a log line could not be made of '%d clients' and ('no number',)")
+
+
+def test_a_bug_in_the_trace_ends_the_trace_and_no_conversation(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*unused: object) -> str:
+        raise RuntimeError("a bug in the trace")
+
+    monkeypatch.setattr("rollcall.server.observers.trace_line", fail)
+    watching = Observers()
+    server = RollcallServer(ServerConfig(host="127.0.0.1", port=0), trace=watching.trace)
+    server.start()
+    try:
+        with RawClient(server.address[1]) as ann:
+            ann.register("Ann")
+            ann.until_type("client_list")
+            ann.send({"type": "ping", "seq": 1})
+            assert ann.until_type("pong")["seq"] == 1
+    finally:
+        server.stop()
+        watching.stop()
+    assert caplog.text.count("the trace failed and is switched off") == 1
