@@ -17,10 +17,7 @@ bounded here, once, so that no other module has to think about it again. What is
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import zlib
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -28,6 +25,7 @@ from rollcall.wire import fields as read
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.fields import MAX_TEXT
 from rollcall.wire.lines import MAX_CLIENT_LINE
+from rollcall.wire.packing import unpack
 from rollcall.wire.text import MAX_NAME, check_name, printable
 
 __version__ = "0.1.0"
@@ -39,9 +37,6 @@ MAX_SERVER_LINE = 32 * 1024 * 1024
 
 MAX_MESSAGE = 1000
 MAX_TYPE = 64
-PACK_FROM = 1024
-"""Lines shorter than this are not worth packing: base64 would give back what zlib saved."""
-
 # What a client does about an error of the server.
 RETRY, ASK, STOP = "retry", "ask", "stop"
 
@@ -256,16 +251,6 @@ def delta_line(epoch: str, from_rev: int, rev: int, up: List[str], down: List[De
     return ("".join(parts) + "}\n").encode()
 
 
-def pack(line: bytes) -> bytes:
-    """The same line as a ``packed`` message, for clients that asked for it; short lines stay as they are.
-
-    A snapshot shrinks to about a tenth. Level 1: the server packs once for all, but while a class is joining.
-    """
-    if len(line) < PACK_FROM:
-        return line
-    return b'{"type":"packed","zlib":"' + base64.b64encode(zlib.compress(line, 1)) + b'"}\n'
-
-
 def encode(message: Message) -> bytes:
     """One message as a line, its ``\\n`` included. Optional fields that are not set are left out."""
     if isinstance(message, Ping):
@@ -332,7 +317,7 @@ def decode(line: bytes, max_line: int = MAX_CLIENT_LINE, look: read.Look = read.
     fields = read.parse_object(line, look)
     kind = fields["type"]
     if kind == "packed" and max_line > MAX_CLIENT_LINE:  # only a server packs
-        fields = read.parse_object(_unpack(fields, max_line), look)
+        fields = read.parse_object(unpack(fields, max_line), look)
         kind = fields["type"]
     if kind in _ROSTER_READERS:
         return _ROSTER_READERS[kind](fields, look)
@@ -340,20 +325,6 @@ def decode(line: bytes, max_line: int = MAX_CLIENT_LINE, look: read.Look = read.
     if reader is None:
         return Unknown(printable(kind, MAX_TYPE))
     return reader(fields)
-
-
-def _unpack(fields: Mapping[str, Any], max_line: int) -> bytes:
-    data = fields.get("zlib")
-    if not isinstance(data, str):
-        raise read.wrong("zlib", "a zlib stream in base64")
-    inflater = zlib.decompressobj()
-    try:
-        line = inflater.decompress(base64.b64decode(data, validate=True), max_line)
-    except (binascii.Error, zlib.error, ValueError):
-        raise read.wrong("zlib", "a zlib stream in base64") from None
-    if not inflater.eof:
-        raise read.wrong("zlib", f"one whole zlib stream that unpacks to at most {max_line} bytes")
-    return line
 
 
 def _read_register(fields: Mapping[str, Any]) -> Register:

@@ -21,7 +21,7 @@ from protocol import ERROR_CODES, MAX_SERVER_LINE, ClientList, Message, Register
 from rollcall.client import events
 from rollcall.server import config
 from rollcall.server.roster import Caller, Roster
-from rollcall.wire import lines, text
+from rollcall.wire import lines, packing, text
 from rollcall.wire.errors import ProtocolError
 from tests.helpers import RawClient, running_server
 from tests.test_house import FLOOR, FRONT_DOORS, MAY_IMPORT, MODULES, name_of, place_of
@@ -85,7 +85,7 @@ def test_the_limits_are_the_programs_own() -> None:
     assert f"| other text | {fields.MAX_TEXT} characters |" in HEARTBEAT
     assert f"| nesting | {fields.MAX_NESTING} |" in HEARTBEAT
     assert f"accepts {MAX_SERVER_LINE // 2**20} MiB" in HEARTBEAT
-    assert f"of {protocol.PACK_FROM}\nbytes or more" in HEARTBEAT
+    assert f"of {packing.PACK_FROM}\nbytes or more" in HEARTBEAT
     assert f"`max_clients` + {gate.PLACES_MORE} |" in HEARTBEAT
     assert f"| {lines.MAX_MEMBER_LINE} bytes | `line_too_long` |" in HEARTBEAT
     assert f"within {heartbeat.PROOF:.0f}\n  seconds" in HEARTBEAT

@@ -30,10 +30,10 @@ from protocol import (
     Welcome,
     decode,
     encode,
-    pack,
 )
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.fields import MAX_ROWS, ROWS_BETWEEN_LOOKS
+from rollcall.wire.packing import pack
 
 WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "fWKqjBFDbwl47oUTGv8fdA")
 MESSAGES: List[Message] = [

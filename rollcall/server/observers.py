@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Optional
 
@@ -102,7 +103,8 @@ class Observers:
             self._stdout.put(trace_line(direction, connection, data))
         except Exception:
             self._trace_failed = True
-            log.exception("the trace failed and is switched off")
+            # Not through `logging`: it makes an object for each thread that it does not know, and keeps it.
+            self._stderr.put("the trace failed and is switched off: " + traceback.format_exc().rstrip())
 
     def stop(self) -> bool:
         """Write what waits, in `LAST_LINES` seconds at most. False if somebody did not take it."""

@@ -23,11 +23,7 @@ for the messages that wait in the sockets. Our own pause is nobody's absence.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import heapq
-import hmac
-import secrets
 import threading
 import time
 from collections import OrderedDict, deque
@@ -35,6 +31,7 @@ from dataclasses import dataclass, replace
 from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from protocol import HERE, LATE, LOST, Departure, Entry
+from rollcall.server.tokens import Tokens
 from rollcall.wire.text import counted
 
 LATE_AFTER = 1.5
@@ -158,7 +155,7 @@ class Roster:
         version_1_timeout: float = 150.0,
         registration_timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
-        token_key: Optional[bytes] = None,
+        tokens: Optional[Tokens] = None,
     ) -> None:
         self._max_clients = max_clients
         self._max_per_address = max_per_address
@@ -169,7 +166,7 @@ class Roster:
             2: _Lease(heartbeat_interval, LATE_AFTER * heartbeat_interval, connection_timeout),
         }
         self._clock = clock
-        self._token_key = secrets.token_bytes(32) if token_key is None else token_key
+        self._tokens = Tokens() if tokens is None else tokens
         self._started = clock()
 
         # One lock for everything below: all of it changes together. It is held for a few dict operations only;
@@ -219,7 +216,7 @@ class Roster:
         Returns None if the session is to end without a word: its registration deadline was first, or its client has
         called again since and that call was read before this one. Raises `RosterFull`; the session is removed then.
         """
-        by_token = None if caller.resume_token is None else self._member_of(caller.resume_token)
+        by_token = None if caller.resume_token is None else self._tokens.member_of(caller.resume_token)
         with self._lock:
             session = self._sessions.get(session_id)
             if session is None or session.member_id is not None:
@@ -244,7 +241,7 @@ class Roster:
                 member_id = self._next_member
                 self._next_member += 1
             entry = self._seat_locked(session, member_id, caller, older)
-        token, late_after = self._token_of(member_id), session.lease.late_after
+        token, late_after = self._tokens.of(member_id), session.lease.late_after
         return Joined(entry, token, late_after, older.session_id if older is not None else None, resumed)
 
     def renew(self, session_id: int, now: float) -> int:
@@ -345,20 +342,6 @@ class Roster:
             up = [self._members[member_id].entry for member_id, reason in last.items() if reason is None]
             down = [Departure(member_id, reason) for member_id, reason in last.items() if reason is not None]
             return Changes(self.rev, up, down)
-
-    # --- resume tokens: the member's id and a proof that we gave it away, so that none is ever stored -----------
-    # The proof is keyed BLAKE2 (RFC 7693). An HMAC of OpenSSL would keep 3 KiB for each thread that ever made one.
-
-    def _token_of(self, member_id: int) -> str:
-        proof = hashlib.blake2b(b"%d" % member_id, key=self._token_key, digest_size=18).digest()
-        return f"{member_id}." + base64.urlsafe_b64encode(proof).decode()
-
-    def _member_of(self, token: str) -> Optional[int]:
-        digits = token.partition(".")[0]
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
-            return None
-        member_id = int(digits)
-        return member_id if hmac.compare_digest(token.encode(), self._token_of(member_id).encode()) else None
 
     # --- the caller holds the lock ----------------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line, pack
+from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line
 from rollcall.server.roster import Roster
+from rollcall.wire.packing import pack
 
 NEVER = -1
 """The revision that a connection has seen before its first snapshot."""

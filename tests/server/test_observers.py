@@ -311,7 +311,7 @@ def test_a_line_that_cannot_be_made_is_said_and_raises_nothing() -> None:
 
 
 def test_a_bug_in_the_trace_ends_the_trace_and_no_conversation(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*unused: object) -> str:
         raise RuntimeError("a bug in the trace")
@@ -329,4 +329,4 @@ def test_a_bug_in_the_trace_ends_the_trace_and_no_conversation(
     finally:
         server.stop()
         watching.stop()
-    assert caplog.text.count("the trace failed and is switched off") == 1
+    assert capsys.readouterr().err.count("the trace failed and is switched off: Traceback") == 1

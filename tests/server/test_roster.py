@@ -9,6 +9,7 @@ import pytest
 
 from protocol import Departure
 from rollcall.server.roster import DEPARTED, GONE, RENEWED, RETURNED, SWEEP_BATCH, Caller, Joined, Roster, RosterFull
+from rollcall.server.tokens import Tokens
 from tests.helpers import FakeClock, Guarded
 
 INTERVAL, TIMEOUT, REGISTRATION = 10.0, 30.0, 5.0
@@ -26,7 +27,7 @@ class House:
             connection_timeout=TIMEOUT,
             registration_timeout=REGISTRATION,
             clock=self.clock,
-            token_key=b"k" * 32,
+            tokens=Tokens(b"k" * 32),
         )
         self.sessions = count(1)
 
@@ -380,7 +381,7 @@ def test_a_token_is_the_same_each_time_and_another_for_each_member_and_each_run(
     tokens = [house.join().resume_token for _ in range(100)]
     assert len(set(tokens)) == 100
     assert house.join("Ann", tokens[0]).resume_token == tokens[0]
-    other = Roster(token_key=b"x" * 32)
+    other = Roster(tokens=Tokens(b"x" * 32))
     other.open(1)
     joined = other.register(1, Caller("Eve", "h", 1, "h", resume_token=tokens[7]))
     assert joined is not None and joined.entry.id == 1, "a token of another run is worth nothing"
