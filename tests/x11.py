@@ -10,7 +10,9 @@ from types import TracebackType
 from typing import Any, List, Optional, Type
 
 VIEWABLE = 2
+KEY_PRESS, KEY_RELEASE = 2, 3
 CLIENT_MESSAGE = 33
+SHIFT = 1
 
 
 class _Attributes(ctypes.Structure):
@@ -50,6 +52,26 @@ class _ClientMessage(ctypes.Structure):
     )
 
 
+class _Key(ctypes.Structure):
+    """``XKeyEvent``, padded to the size of an ``XEvent``."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("root", ctypes.c_ulong),
+        ("subwindow", ctypes.c_ulong),
+        ("time", ctypes.c_ulong),
+        ("place", ctypes.c_int * 4),
+        ("state", ctypes.c_uint),
+        ("keycode", ctypes.c_uint),
+        ("same_screen", ctypes.c_int),
+        ("padding", ctypes.c_long * 16),
+    )
+
+
 class Screen:
     """A display, by default the one that ``DISPLAY`` names. A context manager: its socket is closed at the end."""
 
@@ -57,7 +79,7 @@ class Screen:
         self._x: Any = ctypes.CDLL("libX11.so.6")
         for name in ("XOpenDisplay", "XSetErrorHandler"):
             getattr(self._x, name).restype = ctypes.c_void_p
-        for name in ("XDefaultRootWindow", "XInternAtom"):
+        for name in ("XDefaultRootWindow", "XInternAtom", "XkbKeycodeToKeysym"):
             getattr(self._x, name).restype = ctypes.c_ulong
         self._display = ctypes.c_void_p(self._x.XOpenDisplay(display.encode() if display else None))
         assert self._display, "there is no display"
@@ -94,6 +116,20 @@ class Screen:
         data = (ctypes.c_long * 5)(delete, 0, 0, 0, 0)
         event = _ClientMessage(CLIENT_MESSAGE, 0, 1, self._display, window, protocols, 32, data)
         self._x.XSendEvent(self._display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(event))
+        self._x.XSync(self._display, 0)
+
+    def type(self, window: int, text: str) -> None:
+        """Type into the field of the window that has its cursor; a line feed is the key Return."""
+        self._x.XSetInputFocus(self._display, ctypes.c_ulong(window), 1, ctypes.c_ulong(0))
+        root = self._x.XDefaultRootWindow(self._display)
+        for char in text:
+            keysym = ctypes.c_ulong(0xFF0D if char == "\n" else ord(char))
+            code = self._x.XKeysymToKeycode(self._display, keysym) & 0xFF
+            shifted = self._x.XkbKeycodeToKeysym(self._display, code, 0, 0) != keysym.value
+            for kind in (KEY_PRESS, KEY_RELEASE):
+                place = (ctypes.c_int * 4)()
+                event = _Key(kind, 0, 1, self._display, window, root, 0, 0, place, SHIFT if shifted else 0, code, 1)
+                self._x.XSendEvent(self._display, ctypes.c_ulong(window), 1, ctypes.c_long(3), ctypes.byref(event))
         self._x.XSync(self._display, 0)
 
     def set_resources(self, text: str) -> None:

@@ -197,6 +197,9 @@ class Theme:
                 self._is_modern, self.problem, self.failure = False, "sv-ttk could not be loaded", str(error)
         if not self._is_modern:
             style.theme_use("clam" if self._plain == "default" else self._plain)  # Tk's own on X11 is from 1995
+            if is_x11(self._root):  # there they are pixels
+                for widget in ("TScrollbar", "TCombobox"):
+                    style.configure(widget, arrowsize=self.px(14))
         self.name = name if name in self.names else LIGHT
         self.palette = PALETTES[self.name]
         self._root.configure(background=self.palette.window)

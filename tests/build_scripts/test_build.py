@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -188,6 +189,28 @@ class TestBuilt:
                 client.send_signal(signal.SIGTERM)
             else:
                 screen.press_close(window)
+            assert client.wait() == 0
+            assert client.lines == []
+        assert unpacked(tmp_path) == []
+        assert not list(tmp_path.rglob("*.log"))
+
+    def test_the_window_works_on_when_its_temporary_folder_has_been_cleaned(
+        self, built: Result, tmp_path: Path
+    ) -> None:
+        env = bare_environment(tmp_path)
+        with Screen() as screen, Program(executable=built.client, folder=tmp_path, env=env) as client:
+            (window,) = wait_until(lambda: screen.shown("Rollcall"), "the window")
+            (folder,) = (tmp_path / "unpacked here").iterdir()
+            for file in folder.iterdir():  # the folder itself is in use, and a cleaner may leave it
+                if file.is_dir():
+                    shutil.rmtree(file)
+                else:
+                    file.unlink()
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                listener.settimeout(PATIENCE)
+                screen.type(window, f"localhost:{listener.getsockname()[1]}\n")
+                listener.accept()[0].close()
+            client.send_signal(signal.SIGTERM)
             assert client.wait() == 0
             assert client.lines == []
         assert unpacked(tmp_path) == []
