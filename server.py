@@ -34,7 +34,7 @@ from typing import Any, Callable, Deque, Optional, Sequence, Tuple
 
 from protocol import LOST, Error, __version__, encode
 from rollcall.program.ending import run
-from rollcall.program.frozen import program_name
+from rollcall.program.frozen import OwnFiles, program_name
 from rollcall.program.signals import Signals
 from rollcall.server.config import ConfigError, ServerConfig, load
 from rollcall.server.gate import PLACES_MORE
@@ -272,10 +272,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the server until SIGINT, SIGTERM or SIGHUP. Returns the exit code: 0, 1 (cannot listen, or a thread did not
     end), 2 (configuration)."""
     observers = Observers()
+    own_files = OwnFiles()  # held while the program runs: whoever cleans up temporary files passes them by
     try:
         return _run(argv, observers)
     finally:
         observers.stop()
+        own_files.close()
 
 
 def _run(argv: Optional[Sequence[str]], observers: Observers) -> int:
