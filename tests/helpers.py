@@ -28,6 +28,18 @@ PATIENCE = 30.0
 
 T = TypeVar("T")
 
+_CTRL_BREAK = """
+import ctypes, sys
+kernel32 = ctypes.WinDLL("kernel32")
+kernel32.FreeConsole()
+kernel32.AttachConsole(int(sys.argv[1])) or sys.exit("it has no console")
+not_for_us = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(lambda event: 1)
+kernel32.SetConsoleCtrlHandler(not_for_us, 1)
+any(kernel32.GenerateConsoleCtrlEvent(event, 0) for event in (1, 0)) or sys.exit("its console takes no event")
+"""
+"""Windows: presses Ctrl-Break in the console of another process, or Ctrl-C where that is not possible (Wine). In a
+process of its own, because who attaches to a console must leave his own."""
+
 
 def wait_until(true: Callable[[], T], what: str, timeout: float = PATIENCE) -> T:
     """Wait until ``true()`` is, and return it."""
@@ -78,6 +90,8 @@ class Program:
             stderr=stderr,
             encoding="utf-8",
             errors="replace",
+            # Windows: a console of its own, without a window, in which a test can press Ctrl-Break.
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self._readers = [
             threading.Thread(target=self._collect, args=(stream, is_stdout), name="stdout" if is_stdout else "stderr")
@@ -123,7 +137,16 @@ class Program:
         return found[0]
 
     def send_signal(self, number: int) -> None:
-        self._process.send_signal(number)
+        """Send a signal. Windows has none to send: whichever is asked for, it is Ctrl-Break, as a person would."""
+        if sys.platform != "win32":
+            self._process.send_signal(number)
+        elif self._process.poll() is None:
+            command = [sys.executable, "-S", "-c", _CTRL_BREAK, str(self.pid)]
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                encoding="utf-8", errors="replace", timeout=PATIENCE, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, f"Ctrl-Break could not be sent: {done.stdout}"
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """The exit code, once it has ended by itself."""
@@ -137,7 +160,7 @@ class Program:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; the exit code."""
-        self._process.send_signal(number)
+        self.send_signal(number)
         return self.wait()
 
     def kill(self) -> None:

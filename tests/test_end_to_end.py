@@ -154,7 +154,7 @@ def test_after_a_crash_of_the_server_everyone_is_back_by_themselves(tmp_path: Pa
             crowd = [stack.enter_context(joined(server.address, f"Student {n}", "--json")) for n in range(5)]
             for client in crowd:
                 wait_until(lambda client=client: len(roster_of(client)) == 5, "five in the roster")  # type: ignore[misc]
-            server.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+            server.kill()  # no goodbye
             server.wait()
         for client in crowd:
             client.wait_for_line('"disconnected"')
