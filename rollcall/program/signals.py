@@ -17,6 +17,8 @@ import time
 from types import FrameType
 from typing import Optional
 
+from rollcall.program.windows_ends import watch_ends
+
 GOODBYES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """The names of the signals that are caught, where the platform has them. SIGHUP: the terminal was closed, or its user
 has logged out. Windows has SIGBREAK for both and for Ctrl-Break."""
@@ -45,6 +47,8 @@ class Signals:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._note)
+        # Last, because it is asked first: what it looks after would else be a SIGBREAK for which nobody waits.
+        self._watch = watch_ends(self._note_end)
 
     @property
     def pending(self) -> bool:
@@ -70,3 +74,9 @@ class Signals:
         elif now - self._begun > SAME_SIGNAL and number != _HANG_UP:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+
+    def _note_end(self) -> None:
+        """Windows ends the program, or the session; called in a thread of the system's."""
+        if self._begun == math.inf:
+            self._begun = time.monotonic()
+            self._caught.put(getattr(signal, "SIGBREAK", signal.SIGTERM))
