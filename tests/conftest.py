@@ -20,6 +20,13 @@ for name in ("SIGINT", "SIGHUP"):
     if getattr(signal, name, None) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
+if sys.platform == "win32":
+    import ctypes
+
+    # Under Wine the first window starts a process that shows them all. It must not be one of the programs that are
+    # tested: their pipes would stay open with it.
+    ctypes.WinDLL("user32").GetDesktopWindow()
+
 GRACE = 5.0
 """Seconds that a thread which is ending already has to end."""
 
