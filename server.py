@@ -35,6 +35,7 @@ from typing import Any, Callable, Deque, Optional, Sequence, Tuple
 from protocol import LOST, Error, __version__, encode
 from rollcall.program.ending import run
 from rollcall.program.frozen import OwnFiles, program_name
+from rollcall.program.os_errors import BLOCKED, is_blocked, is_taken, number_of, reason
 from rollcall.program.signals import Signals
 from rollcall.server.config import ConfigError, ServerConfig, load
 from rollcall.server.gate import PLACES_MORE
@@ -262,7 +263,7 @@ def listen(config: ServerConfig, trace: Optional[Trace], quiet: bool) -> Rollcal
         try:
             return RollcallServer(config, config.port + attempt, trace, quiet)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or attempt == last:
+            if not is_taken(error) or attempt == last:
                 raise
             log.warning("port %d is busy; trying %d", config.port + attempt, config.port + attempt + 1)
     raise AssertionError("port_attempts is at least 1")
@@ -336,13 +337,15 @@ def _serve(server: RollcallServer, observers: Observers) -> int:
 
 def _cannot_listen(config: ServerConfig, error: OSError) -> str:
     where = f"cannot listen on {Address(config.host, config.port)}"
-    if error.errno == errno.EADDRINUSE:
+    if is_taken(error):
         if config.port_attempts > 1:
             where += f" nor on the {counted(config.port_attempts - 1, 'port')} after it"
+        if number_of(error) == BLOCKED:
+            return f"{where}: another program or Windows keeps it for itself; choose another with --port"
         return f"{where}: in use by another program; stop that one or choose another with --port"
-    if error.errno in (errno.EACCES, errno.EPERM):
+    if is_blocked(error):
         return f"{where}: not permitted; ports below 1024 need special rights, choose another with --port"
-    return f"{where}: {error.strerror or error}; check host in the settings (0.0.0.0 is every address)"
+    return f"{where}: {reason(error)}; check host in the settings (0.0.0.0 is every address)"
 
 
 if __name__ == "__main__":

@@ -185,12 +185,18 @@ class ServerProgram(Program):
     """``server.py`` on a free port of the loopback interface, listening."""
 
     def __init__(
-        self, folder: Path, *arguments: str, port: int = 0, descriptors: Optional[int] = None, **settings: Any
+        self,
+        folder: Path,
+        *arguments: str,
+        port: int = 0,
+        descriptors: Optional[int] = None,
+        env: Optional[Dict[str, str]] = None,
+        **settings: Any,
     ) -> None:
         file = folder / "config.toml"
         file.write_text("[server]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
         command: List[Union[str, Path]] = [ROOT / "server.py", "--config", file, "--host", "127.0.0.1"]
-        super().__init__(*command, "--port", str(port), *arguments, descriptors=descriptors)
+        super().__init__(*command, "--port", str(port), *arguments, descriptors=descriptors, env=env)
         try:
             self.port = int(self.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)$").group(1))
         except BaseException:

@@ -7,14 +7,15 @@ name is resolved in a thread of its own, because `socket.getaddrinfo` cannot be 
 from __future__ import annotations
 
 import errno
-import os
 import queue
 import selectors
 import socket
+import sys
 import threading
 import time
 from typing import Any, Callable, List, Optional, Tuple
 
+from rollcall.program.os_errors import is_blocked, reason, socket_error
 from rollcall.wire.address import Address
 from rollcall.wire.interfaces import scope_problem
 from rollcall.wire.text import printable
@@ -37,6 +38,11 @@ _STRANGERS: Tuple[Tuple[bytes, str], ...] = (
     (b"* OK", "a mail server"),  # IMAP (RFC 9051)
     (b"RFB ", "a screen that is shared (VNC)"),  # RFC 6143
 )
+
+
+_NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, getattr(errno, "EHOSTDOWN", errno.EHOSTUNREACH))
+
+MAC_PERMISSION = "If it is: System Settings, Privacy & Security, Local Network must allow Rollcall"
 
 
 class Cancelled(Exception):
@@ -102,7 +108,7 @@ def _connect_one(sock: socket.socket, target: Any, stopping: Callable[[], bool])
     sock.setblocking(False)
     code = sock.connect_ex(target)
     if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK)):
-        raise OSError(code, os.strerror(code))
+        raise socket_error(code)
     deadline = time.monotonic() + CONNECT_TIMEOUT
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_WRITE)
@@ -113,13 +119,15 @@ def _connect_one(sock: socket.socket, target: Any, stopping: Callable[[], bool])
                 raise TimeoutError(errno.ETIMEDOUT, "no answer")
     code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
-        raise OSError(code, os.strerror(code))
+        raise socket_error(code)
     sock.setblocking(True)
 
 
-def say(error: OSError, address: Address) -> str:
+def say(error: OSError, address: Address, platform: str = sys.platform) -> str:
     """What an error of the operating system means for the person at the keyboard."""
     if isinstance(error, socket.gaierror):
+        if error.errno == socket.EAI_AGAIN:
+            return f"nobody answers what address {printable(address.host)} has; is this computer on the network?"
         return f"the name {printable(address.host)} is not known here; check the spelling or type the address in digits"
     if isinstance(error, ConnectionRefusedError):
         return f"nothing listens at {address}; is the server running, and is that its port?"
@@ -127,9 +135,13 @@ def say(error: OSError, address: Address) -> str:
         return f"{address} does not answer; is the address right, and does a firewall allow it?"
     if isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
         return "the connection broke"
-    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
-        return f"there is no way to {address}; is this computer on the network?"
-    return f"{address}: {error.strerror or error}"
+    if is_blocked(error):
+        return f"this computer does not let us reach {address}: security software or a firewall blocks it"
+    if error.errno in _NO_WAY:
+        sentence = f"there is no way to {address}; is this computer on the network?"
+        # Apple, TN3179: so fails, at once, whoever may not reach the local network.
+        return f"{sentence} {MAC_PERMISSION}" if platform == "darwin" else sentence
+    return f"{address}: {reason(error)}"
 
 
 def first_words(receive: Callable[[], bytes], address: Address) -> bytes:
