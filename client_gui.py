@@ -19,7 +19,7 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Set
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Set
 
 from client import MOST_EVENTS, Client
 from protocol import __version__
@@ -152,6 +152,7 @@ class ClientWindow:
         self.log = ActivityLog(body, self.theme, self.model.log, self.theme.drawable, self.save_log, copy)
         self.log.grid(row=4, column=0, sticky="nsew")
         self.menus = Menus(self)
+        root.bind("<Configure>", self._follow_screen, add="+")
         (self.bar.name_field if self.server_text.get() else self.bar.server_field).focus_set()
 
     # --- what a person does -----------------------------------------------------------------------------------
@@ -222,11 +223,19 @@ class ClientWindow:
         if self._client is not None and self.model.phase != CONNECTED:
             self._client.retry_now()
 
+    def _paint(self) -> None:
+        for part in (self.table, self.strip, self.log):
+            part.paint()
+
+    def _follow_screen(self, event: Any) -> None:
+        """The window was moved or resized, perhaps to another monitor."""
+        if event.widget is self.root and self.theme.follow_screen():
+            self._paint()
+
     def switch_theme(self) -> None:
         """As the menu's "Dark theme" says, now and at the next start."""
         self.theme.use(DARK if self.menus.dark.get() else LIGHT)
-        for part in (self.table, self.strip, self.log):
-            part.paint()
+        self._paint()
         self._remember(lambda before: replace(before, theme=self.theme.name))
         self._refresh()
 

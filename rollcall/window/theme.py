@@ -14,6 +14,7 @@ import re
 import sys
 import tkinter as tk
 from dataclasses import dataclass
+from pathlib import Path
 from tkinter import font as tk_font
 from tkinter import ttk
 from typing import Any, Dict, Tuple
@@ -80,15 +81,45 @@ DENSITIES = (48.0, 960.0)
 """Dots to the inch that somebody may have chosen; anything else is a slip in a file."""
 
 
+APP_ID = "Rollcall.Client"
+"""By this the taskbar of Windows groups windows, and knows the icon that somebody has pinned. Without it a window of
+Python is a window of Python."""
+
+_CRISP: Tuple[Tuple[str, str, Any], ...] = (
+    ("user32", "SetProcessDpiAwarenessContext", -4),  # per monitor, version 2: Windows 10, 1703
+    ("shcore", "SetProcessDpiAwareness", 2),  # per monitor: Windows 8.1
+    ("user32", "SetProcessDPIAware", None),  # as the first monitor: older
+)
+"""Library, function and argument, the best first (Microsoft, "Setting the default DPI awareness for a process")."""
+
+
 def be_crisp() -> None:
-    """On Windows: tell the system that we draw in real pixels. Before the first `tk.Tk`; elsewhere nothing to do."""
+    """On Windows: tell the system that we draw in real pixels, and which program this is. Before the first `tk.Tk`;
+    elsewhere nothing to do."""
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.shell32.SetCurrentProcessExplicitAppUserModelID(ctypes.c_wchar_p(APP_ID))
+        for library, function, argument in _CRISP:
+            try:
+                claim = getattr(ctypes.WinDLL(library), function)
+            except (AttributeError, OSError):
+                continue  # this Windows has not got it
+            is_context = function.endswith("Context")  # a handle, which is as long as a pointer
+            claim(*([] if argument is None else [ctypes.c_void_p(argument) if is_context else argument]))
+            return
+
+
+def monitor_dots(root: tk.Tk) -> float:
+    """Dots to the inch of the monitor that the window is on; 0 where the system draws all alike."""
     if sys.platform == "win32":
         import ctypes
 
         try:
-            ctypes.windll.shcore.SetProcessDpiAwareness(1)
-        except (AttributeError, OSError):
-            pass  # Windows 7, or somebody has said it already
+            return float(ctypes.windll.user32.GetDpiForWindow(ctypes.c_void_p(int(root.wm_frame(), 16))))
+        except AttributeError:
+            pass  # before Windows 10, 1607
+    return 0.0
 
 
 def dots_per_inch(root: tk.Tk) -> float:
@@ -171,6 +202,25 @@ class Theme:
         self._root.geometry(f"{width}x{height}")
         return self._usual(width, height)
 
+    def follow_screen(self) -> bool:
+        """The window may have come to a monitor of another density (Windows tells each program, and Tk 8.6 does not
+        listen): True if so, and what ttk does not draw must be painted anew. The window is as large as before then, for
+        the eye; distances between its parts stay as they are."""
+        dots = monitor_dots(self._root)
+        scale = max(1.0, dots / 96)
+        if not dots or scale == self.scale:
+            return False
+        ratio, self.scale = scale / self.scale, scale
+        self._root.tk.call("tk", "scaling", dots / 72)
+        for name in tk_font.names(self._root):
+            font = tk_font.Font(self._root, name=name, exists=True)
+            font.configure(size=font.cget("size"))  # Tk counts the pixels of a point only now
+        self.use(self.name)
+        self._root.minsize(*(round(ratio * side) for side in self._root.minsize()))
+        width, height = self._root.winfo_width(), self._root.winfo_height()
+        self._root.geometry(f"{round(ratio * width)}x{round(ratio * height)}")
+        return True
+
     def window_size(self) -> Tuple[int, int]:
         """The window's size as `size_window` takes it; 0 and 0 before it is on the screen."""
         width, height = self._root.winfo_width(), self._root.winfo_height()
@@ -249,10 +299,17 @@ def set_option(widget: Any, option: str, value: str) -> None:
 
 
 def set_icon(root: tk.Tk) -> None:
-    """The window's icon, from the folder ``icons`` beside the program or inside the frozen one."""
-    file = bundled_file("icons/rollcall.png") or program_folder() / "icons" / "rollcall.png"
+    """The window's icon, from the folder ``icons`` beside the program or inside the frozen one. Windows takes the size
+    that it needs, for the title and for the taskbar, from one file of its own kind."""
     try:
-        # Read by us: Tcl may not know how to name the file in this locale.
-        root.iconphoto(True, tk.PhotoImage(master=root, data=file.read_bytes()))
+        if str(root.tk.call("tk", "windowingsystem")) == "win32":
+            root.tk.call("wm", "iconbitmap", str(root), "-default", str(_icon("rollcall.ico")))
+        else:
+            # Read by us: Tcl may not know how to name the file in this locale.
+            root.iconphoto(True, tk.PhotoImage(master=root, data=_icon("rollcall.png").read_bytes()))
     except (OSError, tk.TclError):
         pass  # a window without an icon is a window all the same
+
+
+def _icon(name: str) -> Path:
+    return bundled_file(f"icons/{name}") or program_folder() / "icons" / name

@@ -23,7 +23,8 @@ import pytest
 import build
 from build import SUMS
 from contents import UNUSED_MODULES, newest_glibc, wanted
-from environment import SetupError, apt_install
+from descriptions import info_plist, version_resource
+from environment import SetupError, apt_install, environment
 from protocol import __version__
 from smoke import smoke
 from tests.helpers import PATIENCE, ROOT, Program, RawClient, wait_until
@@ -385,6 +386,53 @@ def test_what_is_left_out_is_imported_by_none_of_our_modules() -> None:
                 imported.add(node.module)
     assert imported & set(UNUSED_MODULES) == set()
     assert {"socketserver", "tkinter"} < imported  # or the look found nothing
+
+
+READ_RESOURCE = """
+import sys, types
+import PyInstaller.compat
+if sys.platform != "win32":  # what touches executables of Windows is there only, and not asked for here
+    sys.modules["pefile"] = types.ModuleType("pefile")
+    PyInstaller.compat.win32api = None
+from PyInstaller.utils.win32.versioninfo import VSVersionInfo, load_version_info_from_text_file
+
+info = load_version_info_from_text_file(sys.argv[1])
+if sys.platform == "win32":  # elsewhere its numbers have other lengths
+    again = VSVersionInfo()
+    again.fromRaw(info.toRaw())
+    assert again == info
+print(hex(info.ffi.fileVersionMS), hex(info.ffi.fileVersionLS), hex(info.ffi.productVersionMS))
+for table in info.kids[0].kids:
+    for entry in table.kids:
+        print(f"{table.name} {entry.name} = {entry.val}")
+print(info.kids[1].kids[0].kids)
+"""
+
+
+@pytest.mark.timeout(BUILD_PATIENCE)
+def test_the_version_resource_is_one_that_pyinstaller_reads(tmp_path: Path) -> None:
+    python = environment("build", SCRIPTS / "requirements-build.txt")
+    (tmp_path / "version.txt").write_text(version_resource("rollcall-server", "12.3.4567"), encoding="utf-8")
+    command = [str(python), "-c", READ_RESOURCE, str(tmp_path / "version.txt")]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0] == "0xc0003 0x11d70000 0xc0003"
+    assert {"040904B0 FileDescription = Rollcall server", "040904B0 FileVersion = 12.3.4567"} < set(lines)
+    assert lines[-1] == "[1033, 1200]"
+
+
+def test_what_the_executables_say_of_themselves_has_our_version() -> None:
+    for program in MOST_BYTES:
+        assert f"StringStruct('ProductVersion', '{__version__}')" in version_resource(program, __version__)
+    plist = info_plist(__version__)
+    assert plist["CFBundleVersion"] == __version__
+    assert "network" in str(plist["NSLocalNetworkUsageDescription"])
+    for wrong in ("1.2.3.4.5", "1.2b3", "70000.1", ""):
+        with pytest.raises(ValueError):
+            version_resource("rollcall-client", wrong)
 
 
 @pytest.mark.parametrize(
