@@ -31,6 +31,11 @@ class Commands(Protocol):
     def close(self) -> None: ...
 
 
+def accelerator(key: str, platform: str = sys.platform) -> str:
+    """How a menu names the key: Tk on macOS makes ⌘ of the word."""
+    return f"Command-{key}" if platform == "darwin" else f"Ctrl+{key}"
+
+
 class Menus:
     """The menu behind the button, the context menu of the table, and the keys of ``window``."""
 
@@ -53,7 +58,7 @@ class Menus:
             self.menu.entryconfigure("Dark theme", state="disabled", label=f"Dark theme ({window.theme.problem})")
         self.menu.add_command(label="About Rollcall", command=window.about)
         self.menu.add_separator()
-        self.menu.add_command(label="Quit", command=window.close, accelerator="Ctrl+Q")
+        self.menu.add_command(label="Quit", command=window.close, accelerator=accelerator("Q"))
         window.toolbar.menu_button.configure(menu=self.menu)
 
     def _bind_keys(self) -> None:

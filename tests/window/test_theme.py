@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, List, Tuple
 
 import pytest
+
+from tests.helpers import Program
 
 pytest.importorskip("tkinter", reason="this Python has no Tk")
 theme: Any = pytest.importorskip("rollcall.window.theme")
@@ -46,3 +49,73 @@ def test_every_text_can_be_read_on_what_it_stands_on(name: str) -> None:
 @pytest.mark.parametrize("name", [theme.LIGHT, theme.DARK])
 def test_every_phase_of_the_connection_has_its_pill(name: str) -> None:
     assert set(theme.PALETTES[name].pills) == {"offline", "connecting", "connected", "reconnecting", "refused"}
+
+
+@pytest.mark.parametrize(("platform", "text"), [("darwin", "Command-Q"), ("win32", "Ctrl+Q"), ("linux", "Ctrl+Q")])
+def test_a_menu_names_keys_as_its_platform_does(platform: str, text: str) -> None:
+    menus: Any = pytest.importorskip("rollcall.window.menus")
+    assert menus.accelerator("Q", platform) == text
+
+
+@pytest.mark.usefixtures("needs_display")
+def test_a_monitor_of_another_density_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = theme.tk.Tk()
+    scaling = root.tk.call("tk", "scaling")
+    try:
+        look = theme.Theme(root)
+        look.use(theme.LIGHT)
+        look.size_window((0, 0), (400, 300), (200, 100))
+        root.update()
+        font = theme.tk_font.Font(root, font=look.body_font)
+        before, scale = font.metrics("linespace"), look.scale
+        assert not look.follow_screen(), "this platform has one density"
+        monkeypatch.setattr(theme, "monitor_dots", lambda root: 2 * 96 * scale)
+        assert look.follow_screen() and not look.follow_screen()
+        root.update()
+        assert look.scale == 2 * scale
+        assert (root.winfo_width(), root.winfo_height()) == pytest.approx((800 * scale, 600 * scale), abs=2)
+        assert root.minsize() == pytest.approx((400 * scale, 200 * scale), abs=2)
+        assert font.metrics("linespace") == pytest.approx(2 * before, abs=3)
+    finally:
+        root.tk.call("tk", "scaling", scaling)  # Tk keeps it for the whole process
+        root.destroy()
+
+
+@pytest.mark.usefixtures("needs_display")
+def test_the_window_has_an_icon(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = theme.tk.Tk()
+    try:
+        asked: List[str] = []
+        icon = theme._icon
+
+        def find(name: str) -> Any:
+            asked.append(name)
+            return icon(name)
+
+        monkeypatch.setattr(theme, "_icon", find)
+        theme.set_icon(root)
+        is_windows = root.tk.call("tk", "windowingsystem") == "win32"
+        assert asked == ["rollcall.ico" if is_windows else "rollcall.png"]
+        if is_windows:
+            assert root.tk.call("wm", "iconbitmap", root)
+        monkeypatch.setattr(theme, "_icon", lambda name: icon("nothing.of.that.name"))
+        theme.set_icon(root)  # without a complaint
+    finally:
+        root.destroy()
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="Windows only")
+def test_the_window_draws_in_real_pixels_of_each_monitor() -> None:
+    script = """
+import ctypes
+from rollcall.window.theme import APP_ID, be_crisp
+be_crisp()
+user32 = ctypes.WinDLL("user32")
+user32.GetThreadDpiAwarenessContext.restype = ctypes.c_void_p
+print(user32.GetAwarenessFromDpiAwarenessContext(ctypes.c_void_p(user32.GetThreadDpiAwarenessContext())))
+name = ctypes.c_wchar_p()
+print(ctypes.WinDLL("shell32").GetCurrentProcessExplicitAppUserModelID(ctypes.byref(name)), name.value == APP_ID)
+"""
+    with Program("-c", script) as program:
+        assert program.wait() == 0, program.text
+        assert program.lines == ["2", "0 True"]
