@@ -54,6 +54,7 @@ SERVER = Grid(
         ("publisher", "its bell, or a slow socket that takes more", "···●·●■▼●"),
         ("journal", "something that was noted", "·······■●"),
         ("outlet", "a line, and whoever reads it (several)", "········●"),
+        ("ends", "the end of the session (only on Windows)", "·········"),
     ),
 )
 CLIENT = Grid(
@@ -70,6 +71,7 @@ CLIENT = Grid(
         ("heartbeat", "the next ping, or the answer to the last", "●●▼·"),
         ("resolver", "the system, which looks up a name", "···▼"),
         ("goodbye", "the last words of a client that ends", "●●··"),
+        ("ends", "the end of the session (only on Windows)", "····"),
     ),
 )
 MEANING = ((40, LOCKS, "takes its lock, for a moment"), (276, PUTS, "puts something in"), (440, TAKES, "takes it out"))

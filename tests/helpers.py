@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 
+import pytest
+
 from rollcall.server.config import ServerConfig
 from server import RollcallServer
 
@@ -51,6 +53,16 @@ def wait_until(true: Callable[[], T], what: str, timeout: float = PATIENCE) -> T
             return value
         assert time.monotonic() < deadline, f"still not after {timeout:g} s: {what}"
         pause.wait(0.01)
+
+
+def make_link(link: Path, target: Path) -> None:
+    """A symbolic link to ``target``; the test is skipped where this user, or this system, makes none."""
+    try:
+        link.symlink_to(target)
+    except OSError:
+        pytest.skip("this user may not make symbolic links")
+    if not link.is_symlink():
+        pytest.skip("this system said that it made a symbolic link, and there is none")
 
 
 class Program:

@@ -424,6 +424,15 @@ def test_the_version_resource_is_one_that_pyinstaller_reads(tmp_path: Path) -> N
     assert lines[-1] == "[1033, 1200]"
 
 
+def test_what_people_get_says_how_to_compare_sums_on_their_system_and_what_will_be_asked() -> None:
+    text = (SCRIPTS / "package-readme.txt").read_text(encoding="utf-8")
+    for command in ("sha256sum --check", "shasum -a 256 --check", "certutil -hashfile rollcall-client.exe SHA256"):
+        assert command in text
+    name = re.search(r"StringStruct\('FileDescription', '([^']+)'\)", version_resource("rollcall-server", "1.0"))
+    assert name is not None and f'whether "{name.group(1)}" may be reached' in text, "as Windows' question names it"
+    assert '"Private networks"' in text and '"Local Network"' in text
+
+
 def test_what_the_executables_say_of_themselves_has_our_version() -> None:
     for program in MOST_BYTES:
         assert f"StringStruct('ProductVersion', '{__version__}')" in version_resource(program, __version__)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rollcall.program.frozen import OwnFiles, bundled_file, program_folder, program_name
+from tests.helpers import make_link
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,10 +51,7 @@ def test_a_link_to_an_executable_stands_where_the_executable_does(
     executable: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     link = tmp_path / "link"
-    try:
-        link.symlink_to(executable)
-    except OSError:
-        pytest.skip("this user may not make symbolic links")
+    make_link(link, executable)
     monkeypatch.setattr(sys, "executable", str(link))
     assert program_folder() == executable.parent
 

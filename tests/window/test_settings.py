@@ -21,7 +21,7 @@ import pytest
 from rollcall.program import files
 from rollcall.program.folders import settings_folder
 from rollcall.window.settings import MAX_FILE, MAX_SERVERS, Settings, SettingsFile
-from tests.helpers import PATIENCE, ROOT
+from tests.helpers import PATIENCE, ROOT, make_link
 
 FULL = Settings(("192.168.1.20:8080", "klasse-7b.local:8080", "[::1]:9"), "Zoë 李", "dark", 900, 640, True)
 
@@ -201,7 +201,7 @@ def test_what_is_no_file_is_left_where_it_is(tmp_path: Path, kind: str) -> None:
     elif kind == "pipe":
         os.mkfifo(store.path)
     else:
-        store.path.symlink_to(store.path)
+        make_link(store.path, store.path)
     before = store.path.lstat()
     value, sentence = store.load()
     assert value == Settings() and "could not be read" in sentence
@@ -376,7 +376,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path, target: str) -> None:
         elsewhere.write_text("{" if target == "damaged" else '{"name": "Ann"}')
     store = SettingsFile(tmp_path / "config")
     store.path.parent.mkdir()
-    store.path.symlink_to(Path("..") / "dotfiles" / "rollcall.json")
+    make_link(store.path, Path("..") / "dotfiles" / "rollcall.json")
     sentence = store.load()[1]
     assert ("rollcall.json.damaged" in sentence) == (target == "damaged")
     value, sentence = store.change(lambda before: replace(before, theme="dark"))
@@ -460,7 +460,7 @@ def test_a_lock_that_cannot_be_had_is_no_reason_not_to_save(
     linked = SettingsFile(public_folder / "read only")
     (public_folder / "elsewhere").mkdir()
     linked.path.parent.mkdir()
-    linked.path.symlink_to(public_folder / "elsewhere" / "file")
+    make_link(linked.path, public_folder / "elsewhere" / "file")
     with as_somebody(public_folder):
         linked.path.parent.chmod(0o500)
         assert save(linked, FULL) == "" and linked.load() == (FULL, ""), "the folder may not be written, the target may"
