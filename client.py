@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
 import queue
 import random
@@ -48,10 +49,13 @@ from rollcall.program.ending import run
 from rollcall.program.outlet import Outlet, standard
 from rollcall.program.signals import Signals
 from rollcall.wire.address import Address, parse_address
+from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BULK_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.lines import LineDecoder
 from rollcall.wire.text import check_name
+
+log = logging.getLogger("rollcall.client")
 
 MOST_EVENTS = 10_000
 """Events that may wait for whoever shows them. Then the client reads no more, and TCP holds the server back."""
@@ -61,6 +65,10 @@ LEAVING, LAST_LINES = 0.6, 0.2
 
 GOODBYE = 0.4
 """Seconds that `Client.stop` gives the server to answer a goodbye."""
+
+STUCK_AFTER = 2.0
+"""Seconds that the threads then have to end. They wait for nobody once the connection is hung up; where the system does
+not let go of one, it is left to itself, which costs a thread and nothing else: it ends with the process."""
 
 ORIGINAL_INTERVAL = 5.0
 ORIGINAL_TIMEOUT = 120.0
@@ -101,7 +109,7 @@ class Client:
         events: queue.Queue[Event],
         *,
         reconnect: bool = True,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         wall_clock: Callable[[], float] = time.time,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -141,7 +149,8 @@ class Client:
         self._beater.start()
 
     def stop(self) -> None:
-        """Say goodbye and end both threads, within a second whatever they are doing. May be called twice."""
+        """Say goodbye and end both threads, within a second whatever they are doing; `STUCK_AFTER` more at most. May be
+        called twice."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -154,8 +163,11 @@ class Client:
             self._reader.join(GOODBYE)
             if connection is not None:
                 connection.hang_up()
-            self._reader.join()
-            self._beater.join()
+            deadline = monotonic() + STUCK_AFTER
+            for thread in (self._reader, self._beater):
+                thread.join(max(0.0, deadline - monotonic()))
+                if thread.is_alive():
+                    log.error("the %s thread did not end within %g s; it is left to itself", thread.name, STUCK_AFTER)
 
     def retry_now(self) -> None:
         """Skip the wait before the next attempt."""
@@ -420,20 +432,20 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     output.start()
     client.start()
     code = _show(client, happened, signals, arguments, output)
-    deadline = time.monotonic() + LAST_LINES
+    deadline = monotonic() + LAST_LINES
     output.stop(LAST_LINES)
-    complaints.stop(deadline - time.monotonic())
+    complaints.stop(deadline - monotonic())
     return 0 if output.reader_has_gone else code
 
 
 def _show(
     client: Client, happened: queue.Queue[Event], signals: Signals, arguments: argparse.Namespace, output: Outlet
 ) -> int:
-    deadline = time.monotonic() + arguments.seconds if arguments.seconds else math.inf
+    deadline = monotonic() + arguments.seconds if arguments.seconds else math.inf
     connected = ended = False
-    while not ended and not signals.pending and time.monotonic() < deadline and not output.reader_has_gone:
+    while not ended and not signals.pending and monotonic() < deadline and not output.reader_has_gone:
         try:
-            event = happened.get(timeout=min(STEP, max(0.0, deadline - time.monotonic())))
+            event = happened.get(timeout=min(STEP, max(0.0, deadline - monotonic())))
         except queue.Empty:
             continue
         _print(event, arguments.json, output)
@@ -445,10 +457,10 @@ def _show(
 
 def _leave(client: Client, happened: queue.Queue[Event], as_json: bool, output: Outlet) -> None:
     """Say goodbye, and show what still happens meanwhile; for `LEAVING` seconds at most."""
-    deadline = time.monotonic() + LEAVING
+    deadline = monotonic() + LEAVING
     goodbye = threading.Thread(target=client.stop, name="goodbye", daemon=True)
     goodbye.start()
-    while time.monotonic() < deadline:
+    while monotonic() < deadline:
         is_over = not goodbye.is_alive()  # before the look: what it has still said is there then
         try:
             _print(happened.get_nowait(), as_json, output)

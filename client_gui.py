@@ -21,7 +21,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Set
 
-from client import MOST_EVENTS, Client
+from client import GOODBYE, MOST_EVENTS, STUCK_AFTER, Client
 from protocol import __version__
 from rollcall.client.events import Connected, Event
 from rollcall.client.login import login_name
@@ -34,6 +34,7 @@ from rollcall.window.arguments import read_arguments
 from rollcall.window.model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
 from rollcall.window.settings import Settings, SettingsFile
 from rollcall.wire.address import DEFAULT_PORT, Address, parse_address
+from rollcall.wire.clock import monotonic
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.text import check_name
 
@@ -271,8 +272,9 @@ class ClientWindow:
         self.root.update_idletasks()
         self.disconnect()
         self.clipboard.hand_over()
+        deadline = monotonic() + GOODBYE + STUCK_AFTER + 0.5  # a client that cannot end says so before
         for closer in self._closers:
-            closer.join()
+            closer.join(max(0.0, deadline - monotonic()))
         self.root.destroy()
 
     def _remember(self, edit: Callable[[Settings], Settings]) -> None:
@@ -298,7 +300,7 @@ class ClientWindow:
     def notify(self, sentence: str) -> None:
         """Show a sentence in the place of the state for a while; in the log it stays. Nothing if it is empty."""
         if sentence:
-            self._notice, self._notice_until = sentence, time.monotonic() + NOTICE
+            self._notice, self._notice_until = sentence, monotonic() + NOTICE
             self.model.note(time.time(), sentence)
 
     # --- what happens -----------------------------------------------------------------------------------------
@@ -306,7 +308,7 @@ class ClientWindow:
     def _take_turn(self) -> None:
         # First: a turn that fails, which is reported, must not be the last.
         self._turn = self.root.after(TURN, self._take_turn)
-        now, wall = time.monotonic(), time.time()
+        now, wall = monotonic(), time.time()
         self.model.look_at_clocks(now, wall)
         for _ in range(EVENTS_PER_TURN):
             try:
@@ -318,7 +320,7 @@ class ClientWindow:
                 self._welcomed(self._client)
             if self._client is not None and self.model.phase == REFUSED:
                 self.disconnect()  # its threads have nothing more to do
-            if time.monotonic() - now > TURN_BUDGET:
+            if monotonic() - now > TURN_BUDGET:
                 break
         self.model.expire(now)
         self._refresh()
@@ -338,7 +340,7 @@ class ClientWindow:
             self.root.title(model.title())
 
     def _show_state(self) -> None:
-        model, now = self.model, time.monotonic()
+        model, now = self.model, monotonic()
         notice = self._notice if now < self._notice_until else ""
         is_first_start = model.phase == OFFLINE and not self.settings.servers and not self.server_text.get()
         said = self._complaint or notice or (HINT if is_first_start else model.status(now))

@@ -28,7 +28,6 @@ import platform
 import socket
 import socketserver
 import threading
-import time
 from collections import deque
 from typing import Any, Callable, Deque, Optional, Sequence, Tuple
 
@@ -53,6 +52,7 @@ from rollcall.server.machine import (
 from rollcall.server.observers import Observers
 from rollcall.server.room import Room
 from rollcall.wire.address import Address
+from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import Connection, Trace
 from rollcall.wire.text import counted
 
@@ -63,7 +63,8 @@ SPARE_CONNECTIONS = 32
 already, such as the older connection of a member that came back. Also how many are being refused at a time."""
 
 STUCK_AFTER = 2.0
-"""Seconds that handlers have to end once they were hung up. They wait for nobody, but the machine may be busy."""
+"""Seconds that handlers have to end once they were hung up, and the accept thread once it was told. They wait for
+nobody, but the machine may be busy."""
 
 STOP_PATIENCE = 0.5
 """Seconds that clients have to hang up by themselves once they were told ``server_shutdown``."""
@@ -75,6 +76,10 @@ SEND_BUFFER = 64 * 1024
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
+class _Stopped(Exception):
+    """The accept thread's loop is to end."""
+
+
 class RollcallServer(socketserver.ThreadingTCPServer):
     """The server as an object: construct (which binds and listens), `start`, `stop`.
 
@@ -84,7 +89,8 @@ class RollcallServer(socketserver.ThreadingTCPServer):
 
     # socketserver's own defaults lose half a class at the bell: 5 connections may wait to be accepted there.
     request_queue_size = 4096
-    # After a crash the port is free again at once. On Windows the same option lets two servers share a port.
+    # After a crash the port is free again at once. On Windows the same option lets two servers share a port, whatever
+    # the first one wants, unless that has said that it does not: see server_bind.
     allow_reuse_address = os.name != "nt"
     daemon_threads = True
     block_on_close = False  # stop() hangs up first and joins the handlers itself
@@ -95,7 +101,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         port: Optional[int] = None,
         trace: Optional[Trace] = None,
         quiet: bool = True,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.address_family, target = listening_address(config.host, config.port if port is None else port)
         # The accept thread only. Before socketserver's own constructor: that closes the server if it cannot bind.
@@ -103,9 +109,10 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self._refused: Deque[Tuple[float, socket.socket]] = deque()
         self._reserve: Optional[int] = os.open(os.devnull, os.O_RDONLY)
         self._complained_at = -math.inf
+        self._stopping = False
         super().__init__(target, ClientHandler)
         self.room = Room(config, trace, quiet, clock)
-        self._accept_thread = threading.Thread(target=self.serve_forever, name="accept", daemon=True)
+        self._accept_thread = threading.Thread(target=self._accept, name="accept", daemon=True)
 
     @property
     def address(self) -> Tuple[str, int]:
@@ -117,6 +124,8 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if self.address_family == socket.AF_INET6 and hasattr(socket, "IPV6_V6ONLY"):
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows. Microsoft, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         super().server_bind()
 
     def start(self) -> None:
@@ -127,22 +136,28 @@ class RollcallServer(socketserver.ThreadingTCPServer):
     def stop(self) -> bool:
         """Tell everyone, hang up and end every thread. The order matters: first nobody new comes, then everybody
         hears why, then nothing else is sent, then the rest is cut. False if a thread did not end in time."""
-        if self._accept_thread.is_alive():
-            self.shutdown()
-            self._accept_thread.join()
+        ended = [self._stop_accepting()]
         self.server_close()
         room, goodbye = self.room, encode(Error("server_shutdown", "the server is stopping"))
         for connection in room.connections():
             connection.send(goodbye, last=True)
-        room.publisher.stop()
-        room.sweeper.stop()
+        ended += [room.publisher.stop(), room.sweeper.stop()]
         for connection in room.connections():
             connection.finish_sending()
         room.wait_until_empty(STOP_PATIENCE)
         for connection in room.connections():
             connection.hang_up()
-        ended = room.wait_until_empty(STUCK_AFTER)
-        return room.journal.stop() and ended
+        ended += [room.wait_until_empty(STUCK_AFTER), room.journal.stop()]
+        return all(ended)
+
+    def _stop_accepting(self) -> bool:
+        self._stopping = True
+        if self._accept_thread.is_alive():
+            self._accept_thread.join(STUCK_AFTER)
+            if self._accept_thread.is_alive():
+                self.room.journal.note(log, logging.ERROR, "the accept thread did not end within %g s", STUCK_AFTER)
+                return False
+        return True
 
     def server_close(self) -> None:
         """Close the listening socket, the refused connections and the reserve descriptor."""
@@ -154,6 +169,13 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             self._reserve = None
 
     # --- the accept thread ------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        try:
+            self.serve_forever()
+        except (_Stopped, OSError, ValueError):
+            if not self._stopping:
+                raise  # else `stop` may have closed the socket already, if it had to wait for too long
 
     def get_request(self) -> Tuple[socket.socket, Any]:
         """Accept one connection; of the peer's address only the IP is of use here.
@@ -194,7 +216,10 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             self._refuse(request)
 
     def service_actions(self) -> None:
-        """Called by socketserver in every turn: close the refused who had time to read why."""
+        """Called by socketserver in every turn, twice a second at least: end the loop if `stop` wants that, and close
+        the refused who had time to read why. (Its own `shutdown` waits for the loop without a limit.)"""
+        if self._stopping:
+            raise _Stopped
         now = self.room.clock()
         while self._refused and self._refused[0][0] <= now:
             self._refused.popleft()[1].close()

@@ -22,6 +22,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Typ
 import pytest
 
 from rollcall.server.config import ServerConfig
+from rollcall.wire.clock import monotonic
 from server import RollcallServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -323,7 +324,7 @@ class RawClient:
 
 @contextmanager
 def running_server(
-    clock: Callable[[], float] = time.monotonic, **settings: Any
+    clock: Callable[[], float] = monotonic, **settings: Any
 ) -> Iterator[Tuple[RollcallServer, int]]:
     """A server in this process, and its port."""
     server = RollcallServer(ServerConfig(host="127.0.0.1", port=0, **settings), clock=clock)
@@ -390,13 +391,13 @@ class Guarded(Dict[Any, Any]):
 
 
 class ShiftedClock:
-    """The real monotonic clock, put forward at will: time passes, and a test can let ten seconds pass at once."""
+    """The project's real clock, put forward at will: time passes, and a test can let ten seconds pass at once."""
 
     def __init__(self) -> None:
         self.shift = 0.0
 
     def __call__(self) -> float:
-        return time.monotonic() + self.shift
+        return monotonic() + self.shift
 
 
 class FakeClock:

@@ -33,6 +33,7 @@ from rollcall.client.events import (
 from rollcall.client.heartbeat import GOOD_CONNECTION
 from rollcall.server.config import ServerConfig
 from rollcall.wire.address import Address
+from rollcall.wire.connection import Connection
 from server import RollcallServer
 from tests.helpers import PATIENCE, FakeClock, RawClient, ShiftedClock, running_server, wait_until
 
@@ -628,3 +629,24 @@ def test_stop_returns_when_both_threads_have_ended(kind: Type[Any], monkeypatch:
         assert kind is Stopped or events.held.wait(PATIENCE)
         client.stop()
         assert not client._reader.is_alive() and not client._beater.is_alive()
+
+
+def test_a_thread_that_does_not_end_is_left_and_told(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The reader waits in a system that does not let go of it, and the server says nothing."""
+    monkeypatch.setattr(client_module, "STUCK_AFTER", 0.05)
+    with watched(stand_in.port) as ann:
+        stand_in.registered()
+        ann.until(RosterReplaced)
+        with monkeypatch.context() as patched:
+            for ending in ("hang_up", "finish_sending"):
+                patched.setattr(Connection, ending, lambda self: None)
+            stopping = threading.Thread(target=ann.client.stop, daemon=True)
+            stopping.start()
+            try:
+                wait_until(lambda: not stopping.is_alive(), "stop to return", 5)
+            finally:
+                stand_in.hang_up()
+        assert "the reader thread did not end" in caplog.text
+        monkeypatch.setattr(client_module, "STUCK_AFTER", PATIENCE)

@@ -20,6 +20,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 import pytest
 
 import client_gui
+from client import Client
 from protocol import __version__
 from rollcall.client.events import Connecting, Refused
 from rollcall.client.login import login_name
@@ -823,6 +824,26 @@ def test_closing_ends_every_thread_whatever_they_are_doing(moment: str) -> None:
         assert {thread.name for thread in threading.enumerate()}.isdisjoint({"reader", "heartbeat", "goodbye"})
         me.window.close()
         assert threads >= before
+
+
+def test_closing_does_not_wait_for_a_goodbye_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    stop = Client.stop
+
+    def never_ends(client: Any) -> None:
+        released.wait(PATIENCE)
+        stop(client)
+
+    monkeypatch.setattr(client_gui, "STUCK_AFTER", 0.0)
+    with running_server() as (_, port):
+        me = Driven(f"127.0.0.1:{port}")
+        me.window.bar.connect_button.invoke()
+        me.until(me.is_connected, "the connection")
+        monkeypatch.setattr(Client, "stop", never_ends)
+        begun = time.monotonic()
+        me.window.close()
+        assert time.monotonic() - begun < 10
+        released.set()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])

@@ -106,6 +106,26 @@ def test_no_two_modules_import_each_other() -> None:
         visit(module, ())
 
 
+def calls_and_names(file: Path) -> Iterator[ast.AST]:
+    yield from ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+
+
+def test_one_place_decides_which_clock_durations_go_by() -> None:
+    for file in MODULES:
+        # The programs' own room imports nothing, and waits for tenths of a second only: any clock will do there.
+        if name_of(file) != "rollcall.wire.clock" and place_of(name_of(file)) != "program":
+            named = {ast.unparse(node) for node in calls_and_names(file) if isinstance(node, ast.Attribute)}
+            assert not named & {"time.monotonic", "time.perf_counter"}, file.name
+
+
+def test_no_thread_is_waited_for_without_a_limit() -> None:
+    """``thread.join()``, and socketserver's ``shutdown()``, which waits for the thread in `serve_forever`."""
+    for file in MODULES:
+        for node in calls_and_names(file):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
+                assert node.func.attr not in ("join", "shutdown"), f"{file.name}:{node.lineno}"
+
+
 def test_no_module_shadows_the_standard_library() -> None:
     names = {name_of(file) for file in MODULES if "." not in name_of(file)} | {"rollcall"}
     assert not names & set(getattr(sys, "stdlib_module_names", ()))

@@ -6,6 +6,7 @@ import _thread
 import http.client
 import json
 import logging
+import os
 import socket
 import struct
 import sys
@@ -22,6 +23,7 @@ from rollcall.server.allowance import Allowance, Refusal
 from rollcall.server.config import ServerConfig
 from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS
+from rollcall.server.machine import STACK, use_small_stacks
 from rollcall.server.publisher import RESYNC_INTERVAL
 from rollcall.wire.lines import MAX_CLIENT_LINE, MAX_MEMBER_LINE
 from server import SEND_BUFFER, SPARE_CONNECTIONS, RollcallServer, listen
@@ -475,6 +477,52 @@ def test_stopping_tells_everyone_and_ends_every_thread() -> None:
             assert client.rest()[-1]["code"] == "server_shutdown"
 
 
+def test_an_accept_thread_that_does_not_end_is_left_and_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.STUCK_AFTER", 0.05)
+    inside, released = threading.Event(), threading.Event()
+
+    def never_ends() -> None:
+        inside.set()
+        released.wait(20)
+
+    with running_server() as (server, _):
+        monkeypatch.setattr(server, "service_actions", never_ends)
+        assert inside.wait(20)
+        begun = time.monotonic()
+        assert not server.stop() and time.monotonic() - begun < 5
+        assert "the accept thread did not end" in caplog.text
+        monkeypatch.undo()
+        released.set()
+
+
+def test_nobody_else_may_have_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_windows = hasattr(socket, "SO_EXCLUSIVEADDRUSE")
+    if not on_windows:  # any option will do that can be set and read
+        monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
+    with running_server() as (server, port), socket.socket() as other:
+        assert server.socket.getsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE"))  # noqa: B009
+        if on_windows:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError):
+            other.bind(("127.0.0.1", port))
+
+
+def test_windows_keeps_its_own_stacks_which_it_commits_only_as_they_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = threading.stack_size()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "name", "nt")
+            use_small_stacks()
+        assert threading.stack_size() == before
+        if sys.version_info >= (3, 11) and os.name != "nt":
+            use_small_stacks()
+            assert threading.stack_size() == STACK
+    finally:
+        threading.stack_size(before)
+
+
 def test_stopping_is_not_held_up_by_a_client_that_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
     with running_server(max_clients=500, message_rate=0) as (server, port), ExitStack() as stack:
         server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # accepted sockets inherit it
@@ -843,4 +891,4 @@ def test_who_has_registered_and_gone_leaves_nothing_in_any_table() -> None:
             wait_until(lambda: len(server.room) == 0, "it to be gone")
             wait_until(lambda: not (publisher._resynced or any(publisher._seen.values())), "the publisher to forget it")
             tables = [room.roster._sessions, room.roster._last_seen, room.roster._late, room.roster._members]
-            assert not any([*tables, publisher._asking, publisher._watched, room.roster._per_address])
+            assert not any([*tables, publisher._asking, list(publisher._stuck), room.roster._per_address])

@@ -12,11 +12,11 @@ import selectors
 import socket
 import sys
 import threading
-import time
 from typing import Any, Callable, List, Optional, Tuple
 
 from rollcall.program.os_errors import is_blocked, reason, socket_error
 from rollcall.wire.address import Address
+from rollcall.wire.clock import monotonic
 from rollcall.wire.interfaces import scope_problem
 from rollcall.wire.text import printable
 
@@ -109,13 +109,13 @@ def _connect_one(sock: socket.socket, target: Any, stopping: Callable[[], bool])
     code = sock.connect_ex(target)
     if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK)):
         raise socket_error(code)
-    deadline = time.monotonic() + CONNECT_TIMEOUT
+    deadline = monotonic() + CONNECT_TIMEOUT
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_WRITE)
         while not selector.select(STEP):
             if stopping():
                 raise Cancelled
-            if time.monotonic() > deadline:
+            if monotonic() > deadline:
                 raise TimeoutError(errno.ETIMEDOUT, "no answer")
     code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:

@@ -22,7 +22,6 @@ from __future__ import annotations
 import ipaddress
 import math
 import threading
-import time
 from array import array
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from typing import Callable, Dict, List, Tuple, TypeVar
 
 from protocol import Error
 from rollcall.server.allowance import Refusal
+from rollcall.wire.clock import monotonic
 from rollcall.wire.scram import CLASS, TEACHER
 
 MINUTE = 60.0
@@ -136,7 +136,7 @@ class Attempts:
     by its address only.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         # Guards all that follows. Nothing under it waits or fails.
         self._lock = threading.Lock()

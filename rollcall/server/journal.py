@@ -28,6 +28,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
+from rollcall.wire.clock import monotonic
 from rollcall.wire.text import counted
 
 log = logging.getLogger("rollcall.journal")
@@ -90,7 +91,7 @@ class Journal:
     def __init__(
         self,
         wall_clock: Callable[[], float] = time.time,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         most_at_once: int = LEAST_AT_ONCE,
     ) -> None:
         self._wall_clock = wall_clock

@@ -25,7 +25,8 @@ OWN_DESCRIPTORS = 16
 STACK = 256 * 1024
 """Bytes of stack for each thread. Nothing here calls deep. Of the usual 8 MiB a handler touches no more, but each of
 them then needs a page table of its own, 4 KiB; seven of these share one. Before Python 3.11 a call in Python needs the
-C stack, too, and 1,000 of them, which Python allows, need more than this: there the usual size stays."""
+C stack, too, and 1,000 of them, which Python allows, need more than this: there the usual size stays. On Windows, too:
+what is asked for there is committed at once, not only reserved (Microsoft, "_beginthreadex", on ``stack_size``)."""
 
 PATIENCE_PER_CLIENT = 0.0001
 """Seconds, see `run_on_one_cpu`: those who wait look up 10,000 times a second at most, however many they are."""
@@ -171,7 +172,7 @@ def raise_descriptor_limit(max_clients: int, spare: int) -> None:
 
 def use_small_stacks() -> None:
     """From now on threads get a stack of `STACK` bytes, where that is enough."""
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 11) and os.name != "nt":
         try:
             threading.stack_size(STACK)
         except ValueError:

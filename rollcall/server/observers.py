@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 import traceback
 from pathlib import Path
 from typing import Optional
 
 from rollcall.program.outlet import Outlet, standard
 from rollcall.server.log_file import LogFile
+from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import Connection, trace_line
 
 log = logging.getLogger("rollcall.server")
@@ -108,9 +108,9 @@ class Observers:
 
     def stop(self) -> bool:
         """Write what waits, in `LAST_LINES` seconds at most. False if somebody did not take it."""
-        deadline = time.monotonic() + LAST_LINES
+        deadline = monotonic() + LAST_LINES
         outlets = [outlet for outlet in (self._stdout, self._file, self._stderr) if outlet is not None]
-        ended = [outlet.stop(deadline - time.monotonic()) for outlet in outlets]
+        ended = [outlet.stop(deadline - monotonic()) for outlet in outlets]
         if self._log_file is not None and all(ended):
             self._log_file.close()
         return all(ended)

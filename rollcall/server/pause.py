@@ -12,6 +12,8 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+from rollcall.wire.clock import PROCESSOR_STEP, monotonic
+
 IDLE = 0.1
 """A gap in which the process used less than this part of the time was a pause."""
 
@@ -20,16 +22,19 @@ class PauseWatch:
     """Say how long you will wait with `plan`, and ask after the wait with `paused`; no moment lies between two of them.
 
     ``least`` is the shortest pause in seconds that is told. ``clock`` is monotonic, ``cpu_clock`` the processor time of
-    all threads of this process, both in seconds.
+    all threads of this process, both in seconds; ``cpu_step`` is by how much the latter moves at once. It matters for
+    pauses below ten steps, 0.16 s: a single step is no proof of work.
     """
 
     def __init__(
         self,
         least: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         cpu_clock: Callable[[], float] = time.process_time,
+        cpu_step: float = PROCESSOR_STEP,
     ) -> None:
         self._least = least
+        self._cpu_step = cpu_step
         self._clock = clock
         self._cpu_clock = cpu_clock
         self._begun, self._cpu = clock(), cpu_clock()
@@ -44,5 +49,6 @@ class PauseWatch:
         begun, cpu = self._begun, self._cpu
         self._begun, self._cpu = self._clock(), self._cpu_clock()
         late, self._planned = self._begun - self._planned, self._begun
-        worked = self._cpu - cpu >= IDLE * (self._begun - begun)
+        used = self._cpu - cpu
+        worked = used > self._cpu_step and used >= IDLE * (self._begun - begun)
         return 0.0 if late < self._least or worked else late

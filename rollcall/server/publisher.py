@@ -15,7 +15,6 @@ given to the publisher is closed by the publisher: a descriptor must not be reus
 from __future__ import annotations
 
 import logging
-import selectors
 import socket
 import threading
 import time
@@ -25,6 +24,8 @@ from typing import Callable, Deque, Dict, List, NamedTuple, Optional
 from rollcall.server.journal import Journal
 from rollcall.server.roster import Roster
 from rollcall.server.roster_lines import NEVER, PACKED, VERSION_1, VERSION_2, RosterLines
+from rollcall.server.stuck import Stuck
+from rollcall.wire.clock import BREATH, monotonic
 from rollcall.wire.connection import BACKLOGGED, SENT, Connection
 
 log = logging.getLogger("rollcall.publisher")
@@ -39,9 +40,8 @@ the time. Processor time counts, not the clock: while a class joins, the handler
 push that waited for them is no reason to let the next one wait."""
 
 SENDS_PER_BREATH = 128
-BREATH = 0.0001
-"""After so many sends the publisher rests for so many seconds. A push to thousands takes a while, and sending does not
-let others run: whoever sends gets the interpreter's lock back before they wake. So heartbeats wait for 128 sends."""
+"""After so many sends the publisher rests for a `BREATH`. A push to thousands takes a while, and sending does not let
+others run: whoever sends gets the interpreter's lock back before they wake. So heartbeats wait for 128 sends."""
 
 RESYNC_INTERVAL = 1.0
 """Seconds from one snapshot that a client asked for to the next: who asks more often waits so long. A snapshot is a
@@ -49,6 +49,10 @@ thousand times longer than the question."""
 
 SLOW_AFTER = 10.0
 """Seconds without a byte taken after which a connection is dropped (``slow_consumer``)."""
+
+STUCK_AFTER = 2.0
+"""Seconds that the thread has to end. It waits for nobody; if it does not, something is wrong with the system."""
+
 
 class _Order(NamedTuple):
     """What another thread wants of the publisher's thread."""
@@ -62,7 +66,7 @@ class Publisher:
     """The thread that pushes ``roster`` to every connection that was added. Every public method is thread-safe."""
 
     def __init__(
-        self, roster: Roster, epoch: str, journal: Journal, clock: Callable[[], float] = time.monotonic
+        self, roster: Roster, epoch: str, journal: Journal, clock: Callable[[], float] = monotonic
     ) -> None:
         self._roster = roster
         self._journal = journal
@@ -81,10 +85,8 @@ class Publisher:
         self._stopping = False
         self._ended = False
         # From here on: the publisher's thread only.
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._stuck = Stuck(self._bell, clock)
         self._seen: Dict[str, Dict[Connection, int]] = {VERSION_1: {}, VERSION_2: {}, PACKED: {}}
-        self._watched: Dict[Connection, None] = {}
         self._resynced: Dict[Connection, float] = {}  # when whoever asks next gets its next snapshot, at the earliest
         self._asking: Dict[Connection, float] = {}  # who has asked too soon, and when its snapshot is due
         self._behind = False
@@ -95,19 +97,22 @@ class Publisher:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop and join the thread; connections released from now on are closed by the caller's thread."""
+    def stop(self) -> bool:
+        """Stop and join the thread; connections released from now on are closed by the caller's thread. False if it
+        does not end: then it and all that is its own are left to the end of the process."""
         self._stopping = True
         self._ring()
         if self._thread.is_alive():
-            self._thread.join()
-        for connection in list(self._watched):
-            self._unwatch(connection)
-        self._selector.close()
+            self._thread.join(STUCK_AFTER)
+            if self._thread.is_alive():
+                self._journal.note(log, logging.ERROR, "the publisher did not end within %g s", STUCK_AFTER)
+                return False
+        self._stuck.close()
         self._ended = True  # only now: from here on the handlers that end obey by themselves
         self._obey()
         self._bell.close()
         self._bell_in.close()
+        return True
 
     def wake(self) -> None:
         """The roster has changed."""
@@ -160,13 +165,12 @@ class Publisher:
 
     def _turn(self) -> None:
         dirty = self._push_waits = self._dirty()
-        events = self._selector.select(self._patience(dirty))
+        rung, ready = self._stuck.wait(self._patience(dirty))
         self._push_waits = False  # before the inbox and the roster are read: what comes after this rings
-        for key, _ in events:
-            if key.fileobj is self._bell:
-                self._silence_bell()
-            else:
-                self._flush(key.data)
+        if rung:
+            self._silence_bell()
+        for connection in ready:
+            self._flush(connection)
         self._obey()
         now = self._clock()
         self._answer_resyncs(now)
@@ -180,8 +184,9 @@ class Publisher:
         if dirty:
             return max(0.0, self._next_push - now)
         patience = [due - now for due in self._asking.values()]
-        if self._watched:
-            patience.append(SLOW_AFTER - max(connection.stalled_for(now) for connection in self._watched))
+        stalled = [connection.stalled_for(now) for connection in self._stuck]
+        if stalled:
+            patience.append(SLOW_AFTER - max(stalled))
         return max(0.0, min(patience)) if patience else None
 
     def _dirty(self) -> bool:
@@ -246,32 +251,19 @@ class Publisher:
         self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * (time.thread_time() - begun))
 
     def _watch(self, connection: Connection) -> None:
-        if self._ended or connection in self._watched or not connection.backlogged:
-            return
-        try:
-            self._selector.register(connection, selectors.EVENT_WRITE, connection)
-        except (OSError, ValueError):
-            return  # closed before it was handed over
-        self._watched[connection] = None
+        if not self._ended and connection.backlogged:
+            self._stuck.add(connection)
 
     def _flush(self, connection: Connection) -> None:
         result = connection.flush()
         if result == BACKLOGGED:
             return
-        self._unwatch(connection)
+        self._stuck.remove(connection)
         if result == SENT and self._peers_with(connection):
             self._behind = True
 
-    def _unwatch(self, connection: Connection) -> None:
-        if connection in self._watched:
-            del self._watched[connection]
-            self._selector.unregister(connection)
-
     def _drop_slow(self, now: float) -> None:
-        stuck: List[Connection] = [
-            connection for connection in self._watched if connection.stalled_for(now) >= SLOW_AFTER
-        ]
-        for connection in stuck:
+        for connection in [connection for connection in self._stuck if connection.stalled_for(now) >= SLOW_AFTER]:
             message = "slow_consumer: %s from %s took no byte for %g s"
             label, peer = connection.label, connection.peer
             self._journal.note(log, logging.WARNING, message, label, peer, SLOW_AFTER, about=peer)
@@ -279,7 +271,7 @@ class Publisher:
             connection.hang_up()
 
     def _forget(self, connection: Connection) -> None:
-        self._unwatch(connection)
+        self._stuck.remove(connection)
         self._asking.pop(connection, None)
         self._resynced.pop(connection, None)
         for peers in self._peers_with(connection):

@@ -15,6 +15,7 @@ import logging
 import secrets
 import threading
 import time
+from functools import partial
 from typing import Callable, Dict, List, Optional
 
 from protocol import Error, encode
@@ -25,6 +26,8 @@ from rollcall.server.journal import Journal
 from rollcall.server.publisher import Publisher
 from rollcall.server.roster import Roster, Sweep
 from rollcall.server.sweeper import Sweeper
+from rollcall.wire import windows
+from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import Connection, Trace
 from rollcall.wire.text import quoted
 
@@ -46,7 +49,7 @@ class Room:
         config: ServerConfig,
         trace: Optional[Trace] = None,
         quiet: bool = True,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.config = config
         self.trace = trace
@@ -83,6 +86,8 @@ class Room:
     def start(self) -> None:
         """Start the threads that serve everybody."""
         self.journal.start()
+        if windows.canceller is not None:
+            windows.canceller.tell = partial(self.journal.note, log, logging.WARNING)
         self.publisher.start()
         self.sweeper.start()
 

@@ -25,13 +25,13 @@ from __future__ import annotations
 
 import heapq
 import threading
-import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from protocol import HERE, LATE, LOST, Departure, Entry
 from rollcall.server.tokens import Tokens
+from rollcall.wire.clock import monotonic
 from rollcall.wire.text import counted
 
 LATE_AFTER = 1.5
@@ -154,7 +154,7 @@ class Roster:
         connection_timeout: float = 120.0,
         version_1_timeout: float = 150.0,
         registration_timeout: float = 5.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         tokens: Optional[Tokens] = None,
     ) -> None:
         self._max_clients = max_clients

@@ -21,6 +21,7 @@ from typing import Callable
 from rollcall.server.journal import Journal
 from rollcall.server.pause import PauseWatch
 from rollcall.server.roster import Roster, Sweep
+from rollcall.wire.clock import monotonic
 
 log = logging.getLogger("rollcall.sweeper")
 
@@ -39,6 +40,9 @@ LEAST_PAUSE = 0.5
 AFTER_A_BUG = 1.0
 """Seconds until the next sweep when one failed."""
 
+STUCK_AFTER = 2.0
+"""Seconds that the thread has to end. It waits for nobody; if it does not, something is wrong with the system."""
+
 
 class Sweeper:
     """The thread that wakes when a lease is due, not every so often.
@@ -52,7 +56,7 @@ class Sweeper:
         roster: Roster,
         on_sweep: Callable[[Sweep], None],
         journal: Journal,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         cpu_clock: Callable[[], float] = time.process_time,
         interval: float = 60.0,
         timeout: float = 120.0,
@@ -73,13 +77,17 @@ class Sweeper:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop and join the thread."""
+    def stop(self) -> bool:
+        """Stop and join the thread. False if it does not end: then it is left to the end of the process."""
         with self._condition:
             self._stopping = True
             self._condition.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STUCK_AFTER)
+            if self._thread.is_alive():
+                self._journal.note(log, logging.ERROR, "the sweeper did not end within %g s", STUCK_AFTER)
+                return False
+        return True
 
     def arm(self, deadline: float) -> None:
         """A lease is due at ``deadline`` (monotonic seconds), perhaps before anything that was known."""

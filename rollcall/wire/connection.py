@@ -14,14 +14,14 @@ Closing is in two steps: `hang_up` ends the conversation from any thread and mak
 from __future__ import annotations
 
 import re
-import select
 import selectors
 import socket
 import threading
-import time
 from collections import deque
 from typing import Callable, Deque, Optional
 
+from rollcall.wire import windows
+from rollcall.wire.clock import monotonic
 from rollcall.wire.text import printable
 
 RECEIVE_SIZE = 208
@@ -45,8 +45,14 @@ MAX_TRACED = 2000
 SENT, BACKLOGGED, FAILED = 0, 1, 2
 """What became of a `Connection.send`: the kernel has it all; some waits for `flush`; the connection is no more."""
 
-# Where the platform has no such flag (Windows), a zero-timeout check for writability comes before each send.
+LOOK_UP = 1.0
+"""Seconds between two looks whether we have hung up, where the system wakes nobody who waits (see ``windows.py``)."""
+
+# Where the platform has no such flag (Windows), `windows.send_some` does the same without it.
 _DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
+
+# Where `shutdown` does not wake the reader (Windows), this does; None elsewhere.
+_canceller = windows.canceller
 
 # poll() takes any descriptor; select(), all that Windows has, refuses those beyond 1023 where they are numbered.
 _Waiter = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -63,8 +69,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_ending", "_finished", "_lock", "_moved_at",
-        "_socket", "_trace", "label", "peer", "receive_size", "session_id",
+        "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_ending", "_finished", "_hung_up", "_lock",
+        "_moved_at", "_socket", "_trace", "label", "peer", "receive_size", "session_id",
     )  # fmt: skip
 
     nothing_yet = False
@@ -76,7 +82,7 @@ class Connection:
         label: str,
         session_id: int = 0,
         trace: Optional[Trace] = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         receive_size: int = RECEIVE_SIZE,
         peer: str = "",
     ) -> None:
@@ -95,6 +101,7 @@ class Connection:
         self._broken = False
         self._finished = False
         self._ending = False
+        self._hung_up = False
         self._closed = False
 
     def prepare(self) -> None:
@@ -115,11 +122,21 @@ class Connection:
         return self._backlog is not None
 
     def receive(self) -> bytes:
-        """Wait for bytes of the peer. Empty at the end of the stream, also after `hang_up`.
+        """Wait for bytes of the peer. Empty at the end of the stream, also after `hang_up`, whatever error that is.
 
         Raises OSError (ConnectionResetError and others) when the connection broke.
         """
-        return self._socket.recv(self.receive_size)
+        while True:
+            try:
+                if _canceller is not None and not _canceller.works:
+                    self._look_up()
+                return self._socket.recv(self.receive_size)
+            except OSError as error:
+                if self._hung_up:
+                    return b""
+                if not windows.was_cancelled(error):
+                    raise
+                # Somebody else has cancelled what waits for this socket: it is as good as before.
 
     def send(self, data: bytes, last: bool = False) -> int:
         """Send without ever waiting. Returns `SENT`, `BACKLOGGED` (somebody must call `flush`) or `FAILED`.
@@ -189,8 +206,11 @@ class Connection:
         with self._lock:
             if self._closed:
                 return  # the descriptor may belong to somebody else by now
-            self._broken = True
+            self._broken = self._hung_up = True
             self._shutdown_locked(socket.SHUT_RDWR)
+            trouble = "" if _canceller is None else _canceller.cancel(self._socket.fileno())
+        if trouble and _canceller is not None:
+            _canceller.tell(trouble)
 
     def close(self) -> None:
         """Give the descriptor back. Only when no other thread and no selector uses it."""
@@ -227,6 +247,10 @@ class Connection:
             waiter.register(self._socket, selectors.EVENT_READ)
             return bool(waiter.select(seconds))
 
+    def _look_up(self) -> None:
+        while not (self._readable_within(LOOK_UP) or self._hung_up):
+            pass
+
     def _end_locked(self) -> int:
         """All has been sent that ever will be: say so. Returns as `send`."""
         self._shutdown_locked(socket.SHUT_WR)
@@ -241,8 +265,8 @@ class Connection:
     def _send_some_locked(self, data: bytes | memoryview) -> int:
         """How many bytes the kernel took, 0 if none now, -1 if the connection broke."""
         try:
-            if not _DONT_WAIT and not select.select((), (self._socket,), (), 0)[1]:
-                return 0
+            if not _DONT_WAIT:
+                return windows.send_some(self._socket, data)
             return self._socket.send(data, _DONT_WAIT)
         except (BlockingIOError, InterruptedError):
             return 0

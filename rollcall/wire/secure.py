@@ -48,6 +48,7 @@ _HANDSHAKE_SIZE = 2048
 """Bytes asked of the kernel at once during the handshake: the side for received bytes keeps what it ever held, too."""
 
 
+_receive_raw = Connection.receive
 _send_raw = Connection._send_some_locked
 
 
@@ -204,7 +205,7 @@ class SecureConnection(Connection):
             data, self._at_hand = self._at_hand, b"" if self._ended else None
             self.nothing_yet = False
             return data
-        raw = self._socket.recv(self.receive_size)
+        raw = _receive_raw(self)
         with self._lock:
             if raw:
                 data = self._decrypt_locked(raw)

@@ -69,3 +69,13 @@ def test_the_shortest_pause_is_one() -> None:
     watch = PauseWatch(0.5, clock, FakeClock())
     clock.advance(0.5)
     assert watch.paused() == 0.5
+
+
+@pytest.mark.parametrize(("worked", "paused"), [(1 / 64, 0.1), (2 / 64, 0.0)])
+def test_one_step_of_a_coarse_processor_clock_is_no_proof_of_work(worked: float, paused: float) -> None:
+    clock, cpu = FakeClock(), FakeClock()
+    watch = PauseWatch(0.05, clock, cpu, cpu_step=1 / 64)
+    watch.plan(0.02)
+    clock.advance(0.12)
+    cpu.advance(worked)
+    assert watch.paused() == pytest.approx(paused)

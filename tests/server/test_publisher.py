@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import selectors
 import socket
 import threading
 import time
@@ -13,12 +14,14 @@ import pytest
 
 from protocol import ClientList, RosterDelta, decode
 from rollcall.client.roster_view import RosterView
+from rollcall.server import publisher as publisher_module
 from rollcall.server.journal import Journal
 from rollcall.server.publisher import PUSH_INTERVAL, RESYNC_INTERVAL, SLOW_AFTER, Publisher
 from rollcall.server.roster import Caller, Roster
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import Connection
 from tests.helpers import PATIENCE, ShiftedClock, wait_until
+from tests.server.test_stuck import MOST, Broken, FailsBeyond, RefusesBeyond
 
 EPOCH = "test"
 
@@ -222,6 +225,26 @@ def test_a_reader_that_takes_nothing_for_too_long_is_hung_up() -> None:
         h.assert_exact(awake)
 
 
+@pytest.mark.parametrize("kind", [FailsBeyond, RefusesBeyond, Broken])
+def test_more_stuck_readers_than_the_selector_takes_hold_up_nobody(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "DefaultSelector", kind)
+    with house() as h:
+        for number in range(200):
+            h.join(f"Student {number}")
+        stuck, awake = [h.peer(buffer=4096) for _ in range(2 * MOST)], h.peer()
+        for peer in stuck:
+            stuff(h, peer)
+        h.assert_exact(awake)
+        h.publisher.release(stuck[0].connection)
+        wait_until(lambda: stuck[0].connection._closed, "the order to be obeyed", 10)
+        h.assert_exact(stuck[1])
+        h.clock.shift += SLOW_AFTER
+        h.publisher.wake()
+        wait_until(lambda: all(peer.connection._broken for peer in stuck[2:]), "the slow to be dropped", 10)
+        h.join()
+        h.assert_exact(awake)
+
+
 def test_no_line_is_made_for_who_cannot_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with house() as h:
         for number in range(200):
@@ -351,7 +374,7 @@ def test_a_stuck_reader_is_hung_up_in_time_though_nothing_else_happens() -> None
         h.join()
         h.assert_exact(awake)
         wait_until(lambda: stuck.connection._broken, "the hang-up", SLOW_AFTER / 2)
-        assert stuck.connection not in h.publisher._watched
+        assert stuck.connection not in list(h.publisher._stuck)
         h.join()  # it is hung up once and then left alone
         h.assert_exact(awake)
 
@@ -397,3 +420,25 @@ def test_stop_returns_when_the_thread_has_ended(monkeypatch: pytest.MonkeyPatch)
         h.publisher.stop()
         assert not h.publisher._thread.is_alive()
         monkeypatch.undo()
+
+
+def test_a_publisher_that_does_not_end_is_left_and_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(publisher_module, "STUCK_AFTER", 0.05)
+    inside, released = threading.Event(), threading.Event()
+    with house() as h:
+
+        def never_ends() -> None:
+            inside.set()
+            released.wait(PATIENCE)
+
+        monkeypatch.setattr(h.publisher, "_turn", never_ends)
+        h.join()
+        assert inside.wait(PATIENCE)
+        begun = time.monotonic()
+        assert not h.publisher.stop() and time.monotonic() - begun < 5
+        h.publisher._journal.stop()
+        assert "the publisher did not end" in caplog.text
+        monkeypatch.setattr(publisher_module, "STUCK_AFTER", PATIENCE)
+        released.set()

@@ -15,6 +15,7 @@ from rollcall.server import sweeper
 from rollcall.server.journal import Journal
 from rollcall.server.roster import Caller, Roster, Sweep
 from rollcall.server.sweeper import Sweeper
+from rollcall.wire.clock import monotonic
 from tests.helpers import PATIENCE, FakeClock, ShiftedClock, wait_until
 
 
@@ -52,7 +53,7 @@ def test_a_nearer_deadline_wakes_it_from_a_longer_sleep() -> None:
         thread.arm(roster.open(2))
         joined = roster.register(2, Caller("Ann", "h", 1, "h"))
         assert joined is not None
-        thread.arm(time.monotonic() + joined.late_after)
+        thread.arm(monotonic() + joined.late_after)
         (gone,) = next_expired(outcomes).expired
         assert gone.session_id == 2
 
@@ -182,3 +183,26 @@ def test_short_times_need_a_shorter_pulse_and_make_a_shorter_pause_count(
 ) -> None:
     built = Sweeper(Roster(), lambda outcome: None, Journal(), interval=interval, timeout=timeout)
     assert built._pulse == pytest.approx(pulse) and built._watch._least == pytest.approx(least)
+
+
+def test_a_sweeper_that_does_not_end_is_left_and_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sweeper, "STUCK_AFTER", 0.05)
+    inside, released = threading.Event(), threading.Event()
+
+    def on_sweep(outcome: Sweep) -> None:
+        inside.set()
+        released.wait(PATIENCE)
+
+    journal = Journal()
+    thread = Sweeper(Roster(), on_sweep, journal)
+    thread.start()
+    assert inside.wait(PATIENCE)
+    begun = time.monotonic()
+    assert not thread.stop() and time.monotonic() - begun < 5
+    journal.stop()
+    assert "the sweeper did not end" in caplog.text
+    monkeypatch.setattr(sweeper, "STUCK_AFTER", PATIENCE)
+    released.set()
+    assert thread.stop()
