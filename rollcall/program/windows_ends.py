@@ -29,6 +29,9 @@ QUERY_END, END, CLOSE_WINDOW, DESTROYED = 0x0011, 0x0016, 0x0010, 0x0002
 PATIENCE = 4.5
 """Seconds that the process has for its goodbyes. The server needs two with 1,000 clients."""
 
+SOON = 2.0
+"""Seconds for the hidden window to come or to go: far more than it takes, and no more than a person waits."""
+
 TITLE = "Rollcall waits for the end of the session"
 """The name of the window that is never shown. Windows shows it only if we kept it from shutting down."""
 
@@ -98,7 +101,7 @@ if sys.platform == "win32":
             self._thread = threading.Thread(target=self._run, name="ends", daemon=True)
             _kernel32.SetConsoleCtrlHandler(self._console_handler, True)
             self._thread.start()
-            self._is_made.wait()
+            self._is_made.wait(SOON)
 
         def close(self) -> None:
             """Hear no more, and let those go who wait."""
@@ -106,7 +109,7 @@ if sys.platform == "win32":
             _kernel32.SetConsoleCtrlHandler(self._console_handler, False)
             if self.window:
                 _user32.PostMessageW(self.window, CLOSE_WINDOW, 0, 0)
-            self._thread.join()
+            self._thread.join(SOON)
 
         # --- the window's thread ------------------------------------------------------------------------------
 
