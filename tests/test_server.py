@@ -822,8 +822,12 @@ def test_those_who_are_being_refused_are_bounded_and_let_go_in_time(monkeypatch:
         wait_until(lambda: len(server._refused) == SPARE_CONNECTIONS, "the newest to be what is left of them", SOON)
         assert len(server.room) == len(server.room.gate) == 0 and not server.room.roster._sessions
         oldest = server._refused[0][1]
-        clock.advance(LAST_WORDS)
-        wait_until(lambda: not server._refused, "them to be closed", SOON)
+
+        def time_passes() -> bool:
+            clock.advance(LAST_WORDS)
+            return not server._refused
+
+        wait_until(time_passes, "them to be closed", SOON)
         assert oldest.fileno() < 0
 
 
