@@ -896,3 +896,48 @@ def test_who_has_registered_and_gone_leaves_nothing_in_any_table() -> None:
             wait_until(lambda: not (publisher._resynced or any(publisher._seen.values())), "the publisher to forget it")
             tables = [room.roster._sessions, room.roster._last_seen, room.roster._late, room.roster._members]
             assert not any([*tables, publisher._asking, list(publisher._stuck), room.roster._per_address])
+
+
+def test_who_has_just_registered_is_crowded_out_no_more() -> None:
+    with running_server() as (server, port), RawClient(port) as ann, RawClient(port) as mute:
+        ann.register("Ann")
+        ann.until_type("client_list")
+        wait_until(lambda: len(server.room.gate) == 1, "the mute one")
+        server.room._crowd_out(1)  # the gate chose it while its register was being read
+        server.room._crowd_out(2)
+        (error,) = mute.rest()
+        assert error["code"] == "server_full" and "have not registered" in error["message"]
+        ann.send({"type": "ping", "seq": 1})
+        assert ann.until_type("pong")["seq"] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of descriptors")
+def test_who_is_mute_makes_way_when_descriptors_run_out(tmp_path: Path) -> None:
+    settings: Dict[str, Any] = {"max_clients": 500, "registration_timeout": 300}
+    with ServerProgram(tmp_path, descriptors=40, **settings) as program, ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(RawClient(program.port))
+        program.wait_for_line("out of descriptors")
+
+        def comes_in() -> bool:
+            ann = stack.enter_context(RawClient(program.port))
+            ann.register("Ann")
+            return str(ann.line()["type"]) == "welcome"
+
+        wait_until(comes_in, "a place", SOON)
+        program.wait_for_line(r"crowded out: client-\d+ from 127\.0\.0\.1")
+
+
+def test_stop_returns_when_nobody_accepts_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    serve = RollcallServer.serve_forever
+
+    def end_slowly(self: RollcallServer, poll_interval: float = 0.5) -> None:
+        serve(self, poll_interval)
+        threading.Event().wait(0.1)
+        ended.set()
+
+    monkeypatch.setattr(RollcallServer, "serve_forever", end_slowly)
+    with running_server():
+        pass
+    assert ended.is_set()
