@@ -941,3 +941,15 @@ def test_stop_returns_when_nobody_accepts_any_more(monkeypatch: pytest.MonkeyPat
     with running_server():
         pass
     assert ended.is_set()
+
+
+def test_the_sweeper_knows_the_times_of_this_server() -> None:
+    times: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 6.0, "version_1_timeout": 3.0}
+    server = RollcallServer(ServerConfig(host="127.0.0.1", port=0, **times))
+    try:
+        sweeper = server.room.sweeper
+        assert sweeper._watch._least == pytest.approx(0.1), "half an interval"
+        assert sweeper._pulse == pytest.approx(0.1), "a thirtieth of the shorter lease"
+    finally:
+        server.server_close()
+        server.stop()

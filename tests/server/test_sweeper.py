@@ -206,3 +206,16 @@ def test_a_sweeper_that_does_not_end_is_left_and_told(
     monkeypatch.setattr(sweeper, "STUCK_AFTER", PATIENCE)
     released.set()
     assert thread.stop()
+
+
+def test_it_sweeps_when_a_lease_is_due_and_neither_before_nor_again() -> None:
+    outcomes: queue.Queue[Sweep] = queue.Queue()
+    roster = Roster(registration_timeout=0.3)
+    with sweeping(roster, outcomes) as thread:
+        thread.arm(roster.open(1))
+        count = 1
+        while not outcomes.get(timeout=PATIENCE).expired:
+            count += 1
+        assert count <= 3, "one at its start, one when it is due, and one more if that start was late"
+        with pytest.raises(queue.Empty):
+            outcomes.get(timeout=0.2)
