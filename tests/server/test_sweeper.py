@@ -85,7 +85,7 @@ def test_a_pause_is_noticed_while_nothing_is_due_and_an_overload_is_none() -> No
         thread = Sweeper(roster, lambda outcome: None, Journal(), clock, cpu_clock, 20.0, 3.0)
         roster.open(session)
         thread.start()
-        sweeps.get(timeout=PATIENCE)
+        assert sweeps.get(timeout=PATIENCE) == 0.0
         cpu.shift += 4.0
         clock.shift += 4.0
         if told:

@@ -229,18 +229,27 @@ def test_closing_twice_is_harmless(again: int) -> None:
 
 def test_a_part_that_is_taken_ends_the_stall_and_the_rest_may_stall_again() -> None:
     clock = FakeClock()
+
+    def flushed_after(seconds: float) -> float:
+        clock.advance(seconds)
+        assert connection.flush() == BACKLOGGED
+        return connection.stalled_for(clock.now)
+
     with pair(clock) as (connection, far):
         assert connection.send(b"x" * 8_000_000) == BACKLOGGED
-        clock.advance(9)
+        for _ in range(2):
+            wait_until(lambda: flushed_after(1.0) > 2.0, "the kernel to take nothing more", 5.0)
+            wait_until(lambda: far.recv(65536) and flushed_after(1.0) == 0.0, "the kernel to take a part", 5.0)
 
-        def moves() -> bool:
-            far.recv(65536)
-            assert connection.flush() == BACKLOGGED
-            return connection.stalled_for(clock.now) == 0.0
 
-        wait_until(moves, "the kernel to take something")
-        clock.advance(3)
-        assert connection.stalled_for(clock.now) == 3.0
+def test_the_first_send_or_flush_that_breaks_says_so() -> None:
+    with pair(FakeClock()) as (connection, _):
+        connection._socket.shutdown(socket.SHUT_WR)  # the connection does not know
+        assert connection.send(b"x") == FAILED
+    with pair(FakeClock()) as (connection, _):
+        fill(connection)
+        connection._socket.shutdown(socket.SHUT_WR)
+        assert connection.flush() == FAILED and connection.send(b"x") == FAILED
 
 
 def test_what_is_stuck_is_not_counted_and_what_follows_is_bounded_to_the_byte() -> None:
