@@ -315,6 +315,7 @@ def test_draining_is_bounded_in_time() -> None:
 def test_a_closed_connection_is_shut_down_no_more() -> None:
     with pair(FakeClock()) as (connection, far):
         connection.close()
+        connection.prepare()  # somebody was faster than its handler
         connection.finish_sending()
         connection.hang_up()
         assert connection.send(b"too late") == FAILED and far.recv(10) == b""
