@@ -374,7 +374,7 @@ def test_a_stuck_reader_is_hung_up_in_time_though_nothing_else_happens() -> None
         h.join()
         h.assert_exact(awake)
         wait_until(lambda: stuck.connection._broken, "the hang-up", SLOW_AFTER / 2)
-        assert stuck.connection not in list(h.publisher._stuck)
+        assert stuck.connection not in list(h.publisher._stuck) and not h.publisher._peers_with(stuck.connection)
         h.join()  # it is hung up once and then left alone
         h.assert_exact(awake)
 
@@ -442,3 +442,16 @@ def test_a_publisher_that_does_not_end_is_left_and_told(
         assert "the publisher did not end" in caplog.text
         monkeypatch.setattr(publisher_module, "STUCK_AFTER", PATIENCE)
         released.set()
+def test_while_a_push_waits_for_its_time_a_change_rings_no_bell_and_an_order_does() -> None:
+    h = House()
+    peer = h.peer()
+    h.publisher._silence_bell()
+    h.publisher._push_waits = True
+    h.join()
+    assert not h.publisher._bell_rung, "a class that joins would wake the thread for each"
+    h.publisher.resync(peer.connection)
+    assert h.publisher._bell_rung
+    h.publisher.release(peer.connection)
+    h.publisher.stop()
+    peer.close()
+    h.listener.close()

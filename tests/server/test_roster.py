@@ -393,7 +393,7 @@ def forged(token: str) -> List[str]:
     digits, _, proof = token.partition(".")
     others = [f"{int(digits) + 1}.{proof}", f"{digits}.{'A' * len(proof)}", f"\u0661.{proof}", token.swapcase()]
     spoilt = [f"0{token}", f" {token}", f"+{token}", f"{token}A", token[:-1], f"{digits}.", f".{proof}", digits]
-    return [*others, *spoilt, "", ".", "no such token", "9" * 64]
+    return [*others, *spoilt, "", ".", "no such token", "9" * 64, "9" * 5000]
 
 
 def test_a_strangers_token_is_a_new_member() -> None:
@@ -621,3 +621,7 @@ def test_a_registration_begins_a_lease_of_its_own() -> None:
     assert not house.roster.sweep().changed
     house.clock.advance(0.01)
     assert house.roster.sweep().changed
+
+
+def test_what_a_renewal_found_are_three_things() -> None:
+    assert len({RENEWED, RETURNED, GONE}) == 3
