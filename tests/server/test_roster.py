@@ -625,3 +625,35 @@ def test_a_registration_begins_a_lease_of_its_own() -> None:
 
 def test_what_a_renewal_found_are_three_things() -> None:
     assert len({RENEWED, RETURNED, GONE}) == 3
+
+
+def test_a_row_says_where_its_client_can_be_reached_and_where_it_is_seen() -> None:
+    house = House()
+    entry = house.join().entry
+    assert (entry.ip, entry.observed_ip) == ("10.0.0.1", "10.0.0.2")
+    session = house.open()
+    same = house.roster.register(session, Caller("Ben", "10.0.0.9", 1, "10.0.0.9"))
+    assert same is not None and same.entry.ip == same.entry.observed_ip == "10.0.0.9"
+
+
+def test_who_is_back_from_being_late_is_looked_at_when_it_may_be_late_again() -> None:
+    clock = FakeClock()
+    roster = Roster(heartbeat_interval=INTERVAL, connection_timeout=600.0, registration_timeout=3600.0, clock=clock)
+    roster.open(1)
+    assert roster.register(1, Caller("Ann", "h", 1, "h")) is not None
+    clock.advance(1.5 * INTERVAL)
+    assert roster.sweep().changed
+    assert roster.renew(1, clock.now) == RETURNED
+    assert roster.sweep().next_due == clock.now + 1.5 * INTERVAL
+
+
+def test_what_a_pause_left_is_forgotten_with_its_session() -> None:
+    house = House()
+    house.join()
+    mute = house.open()
+    house.clock.advance(1.0)
+    house.roster.sweep(paused=1.0)
+    assert len(house.roster._extended) == 2
+    house.roster.remove(house.last, "left")
+    house.roster.drop_unregistered(mute)
+    assert not house.roster._extended

@@ -94,6 +94,12 @@ class RosterMachine(RuleBasedStateMachine):
             self.clock.advance(0.25)
             self.roster.sweep()
 
+    @rule(seconds=st.integers(1, 60))
+    def pause(self, seconds: int) -> None:
+        """The process did not run for so long."""
+        self.clock.advance(seconds)
+        self.roster.sweep(paused=float(seconds))
+
     @rule(data=st.data(), lost=st.booleans())
     def push(self, data: st.DataObject, lost: bool) -> None:
         """The publisher brings some clients up to date; a line may get lost on the way to a client's view."""
