@@ -66,6 +66,10 @@ STUCK_AFTER = 2.0
 """Seconds that handlers have to end once they were hung up, and the accept thread once it was told. They wait for
 nobody, but the machine may be busy."""
 
+LOOK_UP = 0.1
+"""Seconds between two looks of the accept loop whether it shall end (`socketserver` has no other way to be told), and
+whether those who were refused have had their time."""
+
 STOP_PATIENCE = 0.5
 """Seconds that clients have to hang up by themselves once they were told ``server_shutdown``."""
 
@@ -172,7 +176,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
 
     def _accept(self) -> None:
         try:
-            self.serve_forever()
+            self.serve_forever(LOOK_UP)
         except (_Stopped, OSError, ValueError):
             if not self._stopping:
                 raise  # else `stop` may have closed the socket already, if it had to wait for too long

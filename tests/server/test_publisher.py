@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import selectors
 import logging
+import selectors
 import socket
 import threading
 import time
