@@ -950,9 +950,11 @@ def test_stop_returns_when_nobody_accepts_any_more(monkeypatch: pytest.MonkeyPat
     serve = RollcallServer.serve_forever
 
     def end_slowly(self: RollcallServer, poll_interval: float = 0.5) -> None:
-        serve(self, poll_interval)
-        threading.Event().wait(0.1)
-        ended.set()
+        try:
+            serve(self, poll_interval)
+        finally:
+            threading.Event().wait(0.1)
+            ended.set()
 
     monkeypatch.setattr(RollcallServer, "serve_forever", end_slowly)
     with running_server():
