@@ -79,13 +79,19 @@ HINT = "The server prints its address when it starts; type it here, such as 192.
 class ClientWindow:
     """The window and what it drives. Build it, run ``root.mainloop()``, and `close` it.
 
-    ``server`` and ``name`` come before what is remembered in ``settings_file``.
+    ``server`` and ``name`` come before what is remembered in ``settings_file``. ``clock`` is monotonic seconds.
     """
 
     def __init__(
-        self, root: tk.Tk, server: str = "", name: str = "", settings_file: Optional[SettingsFile] = None
+        self,
+        root: tk.Tk,
+        server: str = "",
+        name: str = "",
+        settings_file: Optional[SettingsFile] = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.root = root
+        self._clock = clock
         self.model = ClientModel()
         self.settings_file = settings_file
         self.settings, damage = settings_file.load() if settings_file is not None else (Settings(), "")
@@ -300,7 +306,7 @@ class ClientWindow:
     def notify(self, sentence: str) -> None:
         """Show a sentence in the place of the state for a while; in the log it stays. Nothing if it is empty."""
         if sentence:
-            self._notice, self._notice_until = sentence, monotonic() + NOTICE
+            self._notice, self._notice_until = sentence, self._clock() + NOTICE
             self.model.note(time.time(), sentence)
 
     # --- what happens -----------------------------------------------------------------------------------------
@@ -308,7 +314,7 @@ class ClientWindow:
     def _take_turn(self) -> None:
         # First: a turn that fails, which is reported, must not be the last.
         self._turn = self.root.after(TURN, self._take_turn)
-        now, wall = monotonic(), time.time()
+        now, wall = self._clock(), time.time()
         self.model.look_at_clocks(now, wall)
         for _ in range(EVENTS_PER_TURN):
             try:
@@ -320,7 +326,7 @@ class ClientWindow:
                 self._welcomed(self._client)
             if self._client is not None and self.model.phase == REFUSED:
                 self.disconnect()  # its threads have nothing more to do
-            if monotonic() - now > TURN_BUDGET:
+            if self._clock() - now > TURN_BUDGET:
                 break
         self.model.expire(now)
         self._refresh()
@@ -340,7 +346,7 @@ class ClientWindow:
             self.root.title(model.title())
 
     def _show_state(self) -> None:
-        model, now = self.model, monotonic()
+        model, now = self.model, self._clock()
         notice = self._notice if now < self._notice_until else ""
         is_first_start = model.phase == OFFLINE and not self.settings.servers and not self.server_text.get()
         said = self._complaint or notice or (HINT if is_first_start else model.status(now))

@@ -26,7 +26,8 @@ from rollcall.client.events import Connecting, Refused
 from rollcall.client.login import login_name
 from rollcall.window.settings import Settings, SettingsFile
 from rollcall.window.table_order import COLUMNS, FOR, NAME, as_csv, as_text
-from tests.helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, running_server, screen
+from rollcall.wire.clock import monotonic
+from tests.helpers import PATIENCE, ROOT, FakeClock, Program, RawClient, ServerProgram, running_server, screen
 from tests.x11 import Screen
 
 tk: Any = pytest.importorskip("tkinter", reason="this Python has no Tk")
@@ -49,9 +50,15 @@ def display() -> None:
 class Driven:
     """A window and a person."""
 
-    def __init__(self, server: str = "", name: str = "Me", settings: Optional[SettingsFile] = None) -> None:
+    def __init__(
+        self,
+        server: str = "",
+        name: str = "Me",
+        settings: Optional[SettingsFile] = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.root = tk.Tk(className="Rollcall")
-        self.window = client_gui.ClientWindow(self.root, server, name, settings)
+        self.window = client_gui.ClientWindow(self.root, server, name, settings, clock)
         self.tree = self.window.table.tree
         self.said: List[str] = []
         self.window.show_message = lambda title, message, **options: self.said.append(message)
@@ -116,8 +123,13 @@ class Driven:
 
 
 @contextmanager
-def driven(server: str = "", name: str = "Me", settings: Optional[SettingsFile] = None) -> Iterator[Driven]:
-    built = Driven(server, name, settings)
+def driven(
+    server: str = "",
+    name: str = "Me",
+    settings: Optional[SettingsFile] = None,
+    clock: Callable[[], float] = monotonic,
+) -> Iterator[Driven]:
+    built = Driven(server, name, settings, clock)
     try:
         yield built
     finally:
@@ -711,13 +723,15 @@ def test_a_host_that_is_no_name_is_said_at_once(host: str) -> None:
         assert me.window._client is None, "no attempt is made"
 
 
-def test_a_notice_gives_way_to_the_state_and_stays_in_the_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client_gui, "NOTICE", 0.3)
+def test_a_notice_gives_way_to_the_state_and_stays_in_the_log(tmp_path: Path) -> None:
+    clock = FakeClock()
     (tmp_path / "settings.json").write_text("{")
-    with driven(settings=SettingsFile(tmp_path)) as me:
+    with driven(settings=SettingsFile(tmp_path), clock=clock) as me:
         assert "is damaged" in me.status
+        clock.advance(client_gui.NOTICE - 0.1)
+        me.window._refresh()
+        assert "is damaged" in me.status
+        clock.advance(0.1)
         me.until(lambda: "is damaged" not in me.status, "the state again")
         assert "is damaged" in me.log
 
