@@ -40,6 +40,12 @@ class PauseWatch:
         self._begun, self._cpu = clock(), cpu_clock()
         self._planned = self._begun
 
+    @property
+    def looked_at(self) -> float:
+        """The moment of the last look (monotonic seconds): whatever stopped this process since, it is not told yet.
+        Who judges others by the time asks for this moment and not for the clock, which may have jumped again."""
+        return self._begun
+
     def plan(self, seconds: float) -> None:
         """From the last look on the caller waits for so long, if nothing wakes it before."""
         self._planned = self._begun + seconds

@@ -284,12 +284,14 @@ class Roster:
             self._drop_session_locked(session_id)
             return True
 
-    def sweep(self, paused: float = 0.0) -> Sweep:
+    def sweep(self, paused: float = 0.0, now: Optional[float] = None) -> Sweep:
         """Look at the leases that are due: mark the late, remove the expired, move the renewed. ``paused`` is how many
-        seconds this process did not run just now: all leases are extended first."""
+        seconds this process did not run until ``now``: all leases are extended first. A pause after that moment, such
+        as one in which this very thread waits for the lock, is for the next sweep to know of."""
         expired: List[Expired] = []
         with self._lock:
-            now = self._clock()
+            if now is None:
+                now = self._clock()
             before = self.rev
             if paused > 0.0:
                 self._extend_locked(now, paused)

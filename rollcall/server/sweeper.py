@@ -106,7 +106,7 @@ class Sweeper:
             if paused:
                 message = "this server did not run for %.1f s: all leases are extended"
                 self._journal.note(log, logging.WARNING, message, paused)
-            sweep = self._roster.sweep(paused)
+            sweep = self._roster.sweep(paused, self._watch.looked_at)
             self._on_sweep(sweep)
         except Exception:
             self._journal.note_exception(log, "a sweep failed; the next one comes in %g s", AFTER_A_BUG)

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from contextlib import contextmanager
-from typing import Callable, Iterator, List, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -75,9 +75,9 @@ def test_a_pause_is_noticed_while_nothing_is_due_and_an_overload_is_none() -> No
     sweeps: queue.Queue[float] = queue.Queue()
     sweep = roster.sweep
 
-    def note(paused: float = 0.0) -> Sweep:
+    def note(paused: float = 0.0, now: Optional[float] = None) -> Sweep:
         sweeps.put(paused)
-        return sweep(paused)
+        return sweep(paused, now)
 
     roster.sweep = note  # type: ignore[method-assign]
     cases: List[Tuple[Callable[[], float], bool]] = [(FakeClock(), True), (cpu, False)]
@@ -94,6 +94,34 @@ def test_a_pause_is_noticed_while_nothing_is_due_and_an_overload_is_none() -> No
             with pytest.raises(queue.Empty):
                 sweeps.get(timeout=0.3)
         thread.stop()
+
+
+def test_a_pause_just_before_a_sweep_is_nobodys_absence() -> None:
+    """The process may stop between the look at the clocks and the sweep, for as long as that thread waits its turn."""
+    clock, stops = ShiftedClock(), threading.Event()
+    roster = Roster(heartbeat_interval=20.0, connection_timeout=60.0, clock=clock)
+    told: queue.Queue[float] = queue.Queue()
+    outcomes: queue.Queue[Sweep] = queue.Queue()
+    sweep = roster.sweep
+
+    def stopped_before(paused: float = 0.0, now: Optional[float] = None) -> Sweep:
+        if stops.is_set():
+            stops.clear()
+            clock.shift += 100.0
+        told.put(paused)
+        return sweep(paused, now)
+
+    roster.open(1)
+    roster.register(1, Caller("Ann", "h", 1, "h"))
+    roster.sweep = stopped_before  # type: ignore[method-assign]
+    thread = Sweeper(roster, outcomes.put, Journal(), clock, FakeClock(), 20.0, 60.0)
+    thread.start()
+    told.get(timeout=PATIENCE)
+    stops.set()
+    thread.arm(clock())
+    wait_until(lambda: told.get(timeout=PATIENCE) > 0.0, "the pause to be noticed")
+    thread.stop()
+    assert len(roster) == 1 and not any(outcome.expired for outcome in list(outcomes.queue))
 
 
 def test_a_bug_in_a_sweep_is_logged_and_does_not_end_it(
@@ -158,12 +186,12 @@ def test_a_pause_in_the_middle_of_a_sweep_is_noticed() -> None:
     roster = Roster(heartbeat_interval=20.0, connection_timeout=60.0, registration_timeout=600.0, clock=clock)
     sweep = roster.sweep
 
-    def pause_once(paused: float = 0.0) -> Sweep:
+    def pause_once(paused: float = 0.0, now: Optional[float] = None) -> Sweep:
         if paused:
             told.set()
         elif not clock.shift:
             clock.shift = 30.0
-        return sweep(paused)
+        return sweep(paused, now)
 
     roster.sweep = pause_once  # type: ignore[method-assign]
     thread = Sweeper(roster, lambda outcome: None, Journal(), clock, FakeClock(), 20.0, 60.0)
