@@ -285,6 +285,8 @@ def test_a_long_line_of_version_1_costs_what_it_weighs() -> None:
 
 def test_bytes_that_complete_no_line_cost_too() -> None:
     with running_server(message_rate=5.0) as (_, port), RawClient(port) as trickle:
+        trickle.register("Ann")
+        trickle.until_type("client_list")
         refused = threading.Event()
 
         def trickle_on() -> None:
@@ -431,6 +433,17 @@ def test_a_very_low_rate_still_lets_a_client_in() -> None:
             assert client.line()["type"] == "pong"
         client.send(b'{"type":"ping"}\n')
         assert client.line()["code"] == "rate_limited"
+
+
+def test_a_network_that_delivers_single_bytes_lets_a_client_in() -> None:
+    """Until the registration the line's length and the deadline bound what a client may cost."""
+    with running_server(message_rate=1) as (_, port), RawClient(port) as client:
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        fields = {"protocol": 2, "name": "\N{WOMAN}" * 60, "client_ip": "10.0.0.1", "client_port": 1, "app": "a" * 60}
+        for byte in json.dumps({"type": "register", **fields}).encode() + b"\n":
+            client.send(bytes((byte,)))
+            threading.Event().wait(0.0002)  # so that the other side takes it before the next one comes
+        assert client.line()["type"] == "welcome"
 
 
 def test_no_limit_is_no_limit() -> None:

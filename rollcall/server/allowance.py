@@ -24,7 +24,9 @@ PER_MESSAGE = 100
 """Bytes of a line that cost as much as one message: no honest member's line is longer, and parsing takes its time."""
 
 PART = 0.25
-"""What a receive costs that completes no line: a heartbeat byte by byte is no attack, a flood of bytes is."""
+"""What a receive of a member costs that completes no line: a heartbeat byte by byte is no attack, a flood of bytes is.
+Before the registration it costs nothing: the length of a line and the deadline bound what there may be, and a network
+that delivers single bytes must not keep a long name out."""
 
 
 def weight(line: bytes) -> float:

@@ -149,7 +149,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
                 used_until = allowance.spend(used_until, now, weight(line) if self._version else 1.0)
                 if not self._one_line(line, now):
                     return
-            if not complete:
+            if self._version and not complete:
                 used_until = allowance.spend(used_until, clock(), PART)
             version, between_lines = self._version, fast and decoder.idle
 
