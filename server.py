@@ -218,6 +218,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             self.room.roster.remove(session_id, LOST)
             self.room.leave(session_id)
             self._refuse(request)
+            self.room.make_way()  # as when descriptors have run out
 
     def service_actions(self) -> None:
         """Called by socketserver in every turn, twice a second at least: end the loop if `stop` wants that, and close

@@ -425,7 +425,8 @@ def test_too_many_messages_are_rate_limited() -> None:
 
 
 def test_a_very_low_rate_still_lets_a_client_in() -> None:
-    with running_server(message_rate=0.01) as (_, port), RawClient(port) as client:
+    # Its clock stands still: whatever this machine does meanwhile, nothing is earned back.
+    with running_server(FakeClock(), message_rate=0.01) as (_, port), RawClient(port) as client:
         client.register("Ann")
         client.until_type("client_list")
         for _ in range(9):
@@ -671,6 +672,36 @@ def test_a_thread_that_cannot_start_is_a_refusal(monkeypatch: pytest.MonkeyPatch
             third.register("Cleo")
             assert third.line()["type"] == "welcome"
         wait_until(lambda: len(server.room.roster) == 1, "Cleo to be gone")
+
+
+def test_a_thread_that_cannot_start_makes_way_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads run out as descriptors do, and mute connections hold them."""
+    with running_server() as (_, port), ExitStack() as stack:
+        threads = _thread._count()
+        mute, second = (stack.enter_context(RawClient(port)) for _ in range(2))
+        wait_until(lambda: _thread._count() == threads + 2, "their threads")
+
+        def fail(*unused: object) -> int:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(_thread, "start_new_thread", fail)
+        with RawClient(port) as refused:
+            assert [message["code"] for message in refused.rest()] == ["server_full"]
+        monkeypatch.undo()
+        assert [message["code"] for message in mute.rest()] == ["server_full"], "the oldest has gone for it"
+        second.register("Ann")
+        assert second.line()["type"] == "welcome"
+
+
+def test_connections_that_were_refused_and_stay_keep_nobody_out() -> None:
+    """They have `LAST_WORDS` to read why, and here that never ends."""
+    with running_server(FakeClock(), max_clients=4) as (server, port), ExitStack() as stack:
+        for _ in range(2 * 4 + PLACES_MORE + SPARE_CONNECTIONS + 8):
+            stack.enter_context(RawClient(port)).send(b"nonsense\n")
+        ann = stack.enter_context(RawClient(port))
+        ann.register("Ann")
+        assert ann.line()["type"] == "welcome"
+        assert len(server.room) <= 4 + PLACES_MORE + SPARE_CONNECTIONS
 
 
 def test_everything_on_the_wire_can_be_traced() -> None:

@@ -116,13 +116,14 @@ class Room:
         self.sweeper.arm(self.roster.open(session_id))
 
     def make_way(self) -> None:
-        """Something has run out, such as descriptors: end one connection that has not registered."""
+        """Something has run out, such as descriptors or threads: end one connection that has not registered."""
         crowded_out = self.gate.crowd_out()
         if crowded_out is not None:
             self._crowd_out(crowded_out)
 
     def _crowd_out(self, session_id: int) -> None:
-        if self.roster.drop_unregistered(session_id):  # or it has just registered: then it may stay
+        # It may have just registered: then it stays. Or be refused already, with time to read why: that ends now.
+        if self.roster.drop_unregistered(session_id):
             peer = self.dismiss(session_id, self.full("too many connections have not registered"))
             self.journal.note(log, logging.INFO, "crowded out: client-%d from %s", session_id, peer, about=peer)
 

@@ -276,10 +276,10 @@ class Roster:
             return self._remove_locked(session_id, reason)
 
     def drop_unregistered(self, session_id: int) -> bool:
-        """End a session if it has not registered. False if it has, or has ended."""
+        """End a session that is no member's, or has ended already. False if it is a member's, and nothing is done."""
         with self._lock:
             session = self._sessions.get(session_id)
-            if session is None or session.member_id is not None:
+            if session is not None and session.member_id is not None:
                 return False
             self._drop_session_locked(session_id)
             return True
