@@ -97,9 +97,10 @@ class Heartbeat:
         """Look at the clocks; call at least as often as `patience` says."""
         late = max(now - self._last_now, wall - self._last_wall) - TICK
         self._last_now, self._last_wall = now, wall
-        if late > max(SLEPT_LEAST, min(SLEPT, self._interval / 2)) and self._register_by == math.inf:
+        is_suspicious = late > max(SLEPT_LEAST, min(SLEPT, self._interval / 2))
+        if is_suspicious and self._register_by == math.inf and self._prove_by == math.inf:
             # The machine slept, or somebody has put the clock forward: a ping tells which. What was asked before the
-            # sleep may stay unanswered.
+            # sleep may stay unanswered. Once in each silence: clocks that jump again and again would hide it for ever.
             self._unanswered.clear()
             self._prove_by, self._slept = now + PROOF, late
             self._next_ping = now + self._interval

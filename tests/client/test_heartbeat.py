@@ -120,6 +120,19 @@ def test_a_ping_that_is_answered_proves_that_a_clock_was_set(clock: str) -> None
     assert not day.dead
 
 
+@pytest.mark.parametrize("clock", ["monotonic", "wall"])
+def test_one_suspicion_in_each_silence_however_often_a_clock_jumps(clock: str) -> None:
+    """A clock that is set each second, or a machine that is late each time, must not keep a dead server alive."""
+    day = Day(interval=60, timeout=120)
+    day.pass_time(5)
+    pings = len(day.pings)
+    for _ in range(5):
+        day.wall += 21.0
+        day.now += 21.0 if clock == "monotonic" else 1.0
+        day.tick(answer=False)
+    assert day.slept and "slept for about 20 s" in day.dead and len(day.pings) == pings + 1
+
+
 def test_a_busy_machine_or_a_clock_set_back_is_not_sleep() -> None:
     day = Day(interval=0.2, timeout=60)
     for _ in range(20):
