@@ -1016,3 +1016,23 @@ def test_the_sweeper_knows_the_times_of_this_server() -> None:
     finally:
         server.server_close()
         server.stop()
+
+
+def test_all_are_told_at_once_who_is_late() -> None:
+    clock = ShiftedClock()
+    with running_server(clock) as (server, port), RawClient(port) as ann, RawClient(port) as watcher:
+        ann.register("Ann", roster=False)
+        ann.line()
+        watcher.register("Watcher")
+        watcher.until_type("client_list")
+        make_late(server, clock)
+        rows = watcher.until_type("roster_delta", SOON)["up"]
+        assert {row["id"]: row["state"] for row in rows}[1] == "late"
+
+
+def test_who_is_told_that_it_is_full_is_told_when_to_call_again() -> None:
+    with running_server(max_clients=1) as (_, port), RawClient(port) as ann, RawClient(port) as ben:
+        ann.register("Ann")
+        ann.until_type("client_list")
+        ben.register("Ben")
+        assert ben.line()["retry_after"] == 5.0

@@ -1,0 +1,62 @@
+"""roster_lines.py: each line is encoded once, and nobody who has gone is kept."""
+
+from __future__ import annotations
+
+from rollcall.server.roster import Caller, Roster
+from rollcall.server.roster_lines import NEVER, PACKED, VERSION_1, VERSION_2, RosterLines
+
+
+def join(roster: Roster, session: int) -> None:
+    roster.open(session)
+    assert roster.register(session, Caller(f"Student {session}", "h", 1, "h")) is not None
+
+
+def test_an_entry_is_encoded_once_as_long_as_it_is_the_same() -> None:
+    roster = Roster()
+    lines = RosterLines(roster, "epoch")
+    join(roster, 1)
+    lines.line(VERSION_2, NEVER)
+    lines.forget()
+    first = lines._fragments[1]
+    join(roster, 2)
+    lines.line(VERSION_2, NEVER)
+    assert lines._fragments[1] is first
+
+
+def test_those_who_come_and_go_are_not_kept_for_ever() -> None:
+    roster = Roster(max_clients=100)
+    lines = RosterLines(roster, "epoch")
+    for turn in range(6):
+        sessions = range(60 * turn, 60 * turn + 60)
+        for session in sessions:
+            join(roster, session)
+        lines.line(VERSION_2, NEVER)  # nobody follows with deltas, which say who has gone
+        lines.forget()
+        assert len(lines._fragments) <= 2 * 60 + 100 + 60
+        for session in sessions:
+            roster.remove(session, "left")
+
+
+def test_who_has_gone_is_forgotten_with_the_line_that_says_so() -> None:
+    roster = Roster()
+    lines = RosterLines(roster, "epoch")
+    join(roster, 1)
+    join(roster, 2)
+    rev, _ = lines.line(VERSION_2, NEVER)
+    roster.remove(1, "left")
+    lines.forget()
+    lines.line(VERSION_2, rev)
+    assert list(lines._fragments) == [2]
+
+
+def test_one_line_is_for_all_who_want_the_same_until_the_push_is_over() -> None:
+    roster = Roster()
+    lines = RosterLines(roster, "epoch")
+    join(roster, 1)
+    for form in (VERSION_1, VERSION_2, PACKED):
+        assert lines.line(form, NEVER) is lines.line(form, NEVER)
+    assert lines.line(VERSION_1, NEVER) is lines.line(VERSION_1, 0), "version 1 has full lists only"
+    before = lines.line(VERSION_2, 0)
+    lines.forget()
+    join(roster, 2)
+    assert lines.line(VERSION_2, 0) != before
