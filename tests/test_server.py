@@ -926,6 +926,7 @@ def test_a_heartbeat_byte_by_byte_is_no_flood() -> None:
         client.register("Ann")
         client.until_type("client_list")
         (connection,) = server.room.connections()
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in b'{"type":"ping"}\n':  # fifteen pieces that complete nothing, and the one that does
             client.send(bytes([byte]))
             wait_until(lambda: not unread(connection._socket), "the byte to be read by itself")
