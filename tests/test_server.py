@@ -1037,3 +1037,14 @@ def test_who_is_told_that_it_is_full_is_told_when_to_call_again() -> None:
         ann.until_type("client_list")
         ben.register("Ben")
         assert ben.line()["retry_after"] == 5.0
+
+
+def test_a_counted_ping_is_nothing_special_in_version_1_and_nothing_before_registering() -> None:
+    ping = b'{"type":"ping","seq":7}\n'
+    with running_server() as (_, port), RawClient(port) as original, RawClient(port) as stranger:
+        original.register()
+        original.until_type("client_list")
+        original.send(ping)
+        assert original.raw_line() == b'{"type":"pong"}\n'
+        stranger.send(ping)
+        assert [message["code"] for message in stranger.rest()] == ["bad_message"]
