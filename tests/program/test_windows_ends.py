@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 
@@ -125,3 +127,27 @@ def test_a_client_says_goodbye_before_the_session_ends(tmp_path: Path, script: s
             user32().SendMessageW(window, END, 1, 0)
             server.wait_for_line('left: "Ann"')
             assert client.wait() == 0
+
+
+@windows
+def test_without_a_console_a_server_works_and_says_goodbye(tmp_path: Path) -> None:
+    """As pythonw.exe starts it: ``sys.stdout`` and ``sys.stderr`` are None."""
+    log = tmp_path / "server.log"
+    pythonw = Path(sys.executable).with_name("pythonw.exe")
+    command = [str(pythonw), str(ROOT / "server.py"), "--host", "127.0.0.1", "--port", "0", "--log-file", str(log)]
+    with subprocess.Popen(command, cwd=tmp_path, creationflags=getattr(subprocess, "DETACHED_PROCESS", 0)) as server:
+        try:
+
+            def listening() -> Optional[re.Match[str]]:
+                return re.search(r"Listening on 127\.0\.0\.1:(\d+)", log.read_text("utf-8") if log.exists() else "")
+
+            port = int(wait_until(listening, "the log to say where it listens").group(1))  # type: ignore[union-attr]
+            with RawClient(port) as client:
+                client.register("Ann")
+                client.until_type("client_list")
+                user32().SendMessageW(hidden_windows()[server.pid], END, 1, 0)
+                assert client.until_type("error")["code"] == "server_shutdown"
+            assert server.wait(PATIENCE) == 0
+        finally:
+            server.kill()
+    assert log.read_text("utf-8").endswith("stopped\n")
