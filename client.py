@@ -5,19 +5,16 @@ and begins again. The heartbeat thread pings at the interval that the server tol
 server does not answer any more; both share the state below one lock. Everything that happens becomes an event in a
 `queue.Queue` (see ``rollcall/client/events.py``): nothing calls back, so whoever shows it does so in its own thread.
 
-Also a program, for scripts and for watching without a screen: ``python client.py HOST[:PORT]``.
+Also a program, for scripts and for watching without a screen: ``python client.py HOST[:PORT]``
+(see ``rollcall/client/command_line.py``).
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
-import math
 import queue
 import random
 import secrets
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -40,15 +37,13 @@ from protocol import (
 )
 from rollcall.client import events
 from rollcall.client.catch_up import CatchUp
+from rollcall.client.command_line import read_arguments, show
 from rollcall.client.dial import STEP, Cancelled, NotOurs, connect, first_words, say
-from rollcall.client.events import Dropped, Event
+from rollcall.client.events import Event
 from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
-from rollcall.client.login import login_name
 from rollcall.client.roster_view import RosterView
 from rollcall.program.ending import run
-from rollcall.program.outlet import Outlet, standard
-from rollcall.program.signals import Signals
-from rollcall.wire.address import Address, parse_address
+from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BULK_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
@@ -59,9 +54,6 @@ log = logging.getLogger("rollcall.client")
 
 MOST_EVENTS = 10_000
 """Events that may wait for whoever shows them. Then the client reads no more, and TCP holds the server back."""
-
-LEAVING, LAST_LINES = 0.6, 0.2
-"""Seconds that the program takes at most for its goodbye, and then for what it has still to print."""
 
 GOODBYE = 0.4
 """Seconds that `Client.stop` gives the server to answer a goodbye."""
@@ -385,98 +377,12 @@ class Client:
                 connection.send(encode(protocol.Resync()))
 
 
-# --- the program ------------------------------------------------------------------------------------------------------
-
-
-def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="client.py",
-        description="Join a Rollcall server and print what happens.",
-        epilog="Exit code: 0 after a normal end, 1 if refused or never connected, 2 on bad usage.",
-    )
-    parser.add_argument("server", metavar="HOST[:PORT]", help="the server, such as 192.168.1.20:8080")
-    parser.add_argument("--name", metavar="N", help="the name in the roster (default: the login name)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
-    parser.add_argument("--for", dest="seconds", metavar="SECONDS", type=float, help="leave after so long")
-    parser.add_argument("--no-reconnect", action="store_true", help="end when the connection ends")
-    parser.add_argument("--version", action="version", version=f"Rollcall client {protocol.__version__}")
-    arguments = parser.parse_args(argv)
-    if arguments.seconds is not None and not 0 < arguments.seconds <= threading.TIMEOUT_MAX:
-        parser.error("--for: must be a number of seconds above 0")
-    try:
-        arguments.server = parse_address(arguments.server)
-        arguments.name = check_name(arguments.name if arguments.name is not None else login_name())
-    except ValueError as error:
-        parser.error(str(error))
-    return arguments
-
-
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the client until it ends, SECONDS have passed, or a signal says goodbye. Returns the exit code.
-
-    The main thread never waits for whoever reads the output: a member stays in the roster, and leaves when it is told
-    to, whether somebody watches or not.
-    """
-    arguments = _arguments(argv)
-
-    def complain(trouble: str) -> None:
-        if not output.reader_has_gone:  # ``| head`` is no error
-            complaints.put(f"client.py: {trouble}")
-
-    complaints = Outlet("stderr", standard(sys.stderr), lambda trouble: None)
-    output = Outlet("stdout", standard(sys.stdout), complain, lambda lines: _line(Dropped(lines), arguments.json))
+    """Run the client until it ends, SECONDS have passed, or a signal says goodbye. Returns the exit code."""
+    arguments = read_arguments(argv)
     happened: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
     client = Client(arguments.server, arguments.name, happened, reconnect=not arguments.no_reconnect)
-    signals = Signals()
-    complaints.start()
-    output.start()
-    client.start()
-    code = _show(client, happened, signals, arguments, output)
-    deadline = monotonic() + LAST_LINES
-    output.stop(LAST_LINES)
-    complaints.stop(deadline - monotonic())
-    return 0 if output.reader_has_gone else code
-
-
-def _show(
-    client: Client, happened: queue.Queue[Event], signals: Signals, arguments: argparse.Namespace, output: Outlet
-) -> int:
-    deadline = monotonic() + arguments.seconds if arguments.seconds else math.inf
-    connected = ended = False
-    while not ended and not signals.pending and monotonic() < deadline and not output.reader_has_gone:
-        try:
-            event = happened.get(timeout=min(STEP, max(0.0, deadline - monotonic())))
-        except queue.Empty:
-            continue
-        _print(event, arguments.json, output)
-        connected = connected or isinstance(event, events.Connected)
-        ended = isinstance(event, events.Stopped)
-    _leave(client, happened, arguments.json, output)
-    return 1 if ended or not (connected or signals.pending) else 0
-
-
-def _leave(client: Client, happened: queue.Queue[Event], as_json: bool, output: Outlet) -> None:
-    """Say goodbye, and show what still happens meanwhile; for `LEAVING` seconds at most."""
-    deadline = monotonic() + LEAVING
-    goodbye = threading.Thread(target=client.stop, name="goodbye", daemon=True)
-    goodbye.start()
-    while monotonic() < deadline:
-        is_over = not goodbye.is_alive()  # before the look: what it has still said is there then
-        try:
-            _print(happened.get_nowait(), as_json, output)
-        except queue.Empty:
-            if is_over:
-                return
-            goodbye.join(STEP / 10)
-
-
-def _print(event: Event, as_json: bool, output: Outlet) -> None:
-    if not output.is_off:
-        output.put(_line(event, as_json))
-
-
-def _line(event: Event, as_json: bool) -> str:
-    return json.dumps(events.to_json(event)) if as_json else f"{time.strftime('%H:%M:%S')} {events.describe(event)}"
+    return show(client, happened, arguments)
 
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ class ClientWindow:
             self.connect()
 
     def _complain(self, sentence: str, field: ttk.Entry) -> None:
-        self._complaint = sentence[0].upper() + sentence[1:] + ("" if sentence.endswith(".") else ".")
+        self._complaint = sentence[0].upper() + sentence[1:] + ("" if sentence.endswith((".", "?")) else ".")
         self._refresh()
         self.bar.complain_about(field)
 

@@ -232,6 +232,20 @@ def test_a_complaint_goes_when_it_is_put_right() -> None:
         assert me.window.server_text.get() == f"127.0.0.1:{port}"
 
 
+def test_a_complaint_that_asks_ends_as_a_question() -> None:
+    with driven("192.168.1.20/8080") as me:
+        me.window.bar.connect_button.invoke()
+        assert me.status.endswith("did you mean 192.168.1.20:8080?")
+
+
+def test_a_longer_word_in_the_pill_cuts_nothing_off_the_sentence() -> None:
+    with driven() as me:
+        bar = me.window.bar
+        bar.pill.configure(text="Retrying in 300 s, and more")
+        bar.status.configure(text="one word after another " * 12)
+        me.until(lambda: bar.status.winfo_reqwidth() <= bar.status.winfo_width(), "the whole sentence")
+
+
 def test_nobody_listening_is_said_and_retried_on_demand() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

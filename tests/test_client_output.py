@@ -16,8 +16,8 @@ from typing import Iterator, List
 
 import pytest
 
-from client import LAST_LINES, LEAVING
 from protocol import ClientList, Departure, Entry, Welcome, delta_line, encode, entry_json
+from rollcall.client.command_line import LAST_LINES, LEAVING
 from rollcall.program.outlet import MOST
 from tests.helpers import PATIENCE, ROOT, Program, ServerProgram, full_pipe, wait_until
 

@@ -278,7 +278,10 @@ def _check_file(path: Path, text: str) -> Dict[str, Any]:
 def _hint_about(option: Option, value: Any) -> str:
     """What to do about a value of the wrong type."""
     if isinstance(option.default, str):
-        return "" if isinstance(value, str) else ", in straight quotes"
+        if not isinstance(value, str):
+            return ", in straight quotes"
+        odd = next((char for char in value if not char.isprintable()), None)
+        return "" if odd is None else f", but contains U+{ord(odd):04X}; in text a \\ is written twice: \\\\"
     return ", without quotes" if isinstance(value, str) else ""
 
 

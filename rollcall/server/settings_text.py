@@ -126,11 +126,15 @@ def _advice_about_value(key: str, value: str) -> Optional[str]:
     as_text = f'{key} = "{printable(inside)}"'
     rules: List[Tuple[bool, str]] = [
         (not bare, "the value behind = is missing"),
-        (any(char in bare for char in _CURLY), f"text needs straight quotes: {as_text}"),
         (bare.lower() in ("true", "yes", "on"), f"it must be true, in small letters: {key} = true"),
         (bare.lower() in ("false", "no", "off"), f"it must be false, in small letters: {key} = false"),
         (bool(re.search(r"\s(//|;|--)", bare)), "# begins a comment"),
         (bare.endswith(";"), f"nothing stands behind the value: {key} = {bare.rstrip('; ')}"),
+        (
+            bool(re.fullmatch(r"[0-9]{1,3}([ ',.’][0-9]{3})+", bare)),
+            f"a number has no marks between its thousands: {key} = {re.sub('[^0-9]', '', bare)}",
+        ),
+        (any(char in bare for char in _CURLY), f"text needs straight quotes: {as_text}"),
         (
             bool(re.fullmatch(r"[+-]?[0-9]+,[0-9]+", bare)),
             f"a number has a point, not a comma: {key} = {bare.replace(',', '.')}",

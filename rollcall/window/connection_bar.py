@@ -60,7 +60,8 @@ class ConnectionBar(ttk.Frame):
         self.pill.grid(row=0, column=0, sticky="nw")
         self.status = ttk.Label(bar, textvariable=status, justify="left", wraplength=px(300))
         self.status.grid(row=0, column=1, sticky="w", padx=px(10))
-        bar.bind("<Configure>", lambda event: self._wrap_status(event.width))
+        for part in (bar, self.pill):  # a longer word in the pill leaves less for the sentence
+            part.bind("<Configure>", lambda event: self._wrap_status(bar.winfo_width()))
         self.retry_button = ttk.Button(bar, text="Retry now", command=retry)
         self.retry_button.grid(row=0, column=2, sticky="ne")
 

@@ -36,6 +36,10 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\](.*)")
 _PORT_FOLLOWS = re.compile(r"\s*[:,;]\s*|\s+(?:port\s*)?(?=\d)", re.IGNORECASE)
 _BETWEEN = r"[\s.,;:_/]+"
 _NUMBERS = re.compile(_BETWEEN.join([r"(\d{1,5})"] * 4) + rf"(?:{_BETWEEN}(\d{{1,5}}))?")
+# Digits that somebody has read as letters from a blackboard: no name ends in a label of one to three of these, a digit
+# among them or a single "l" (names of the highest level have two letters at least, and no digit).
+_MISREAD = re.compile(r"(?=.*[OoIl])(?:[0-9OoIl]{1,3}\.){3}(?:(?=[OoIl]*[0-9])[0-9OoIl]{1,3}|[OoIl])")
+_AS_DIGITS: Mapping[int, str] = {ord("O"): "0", ord("o"): "0", ord("I"): "1", ord("l"): "1"}
 _COMMAS = re.compile(r"\d+,\d+,\d+,\d+(?!\d)")
 _LABEL = re.compile(r"\w(?:[\w-]{0,61}\w)?")
 _LIKE_A_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
@@ -130,11 +134,15 @@ def _split(bare: str) -> Tuple[str, Optional[str]]:
 
 def _what_is_wrong(host: str) -> Optional[str]:
     """None for an address in digits, or what can be a name; else what the person should know."""
+    if ":" in host and "." in host.partition(":")[0]:  # 10.0.0.5:8080:8080
+        return "type HOST or HOST:PORT, such as 192.168.1.20:8080"
     if ":" in host:
         return (
             None if _is_ipv6(host) else "an IPv6 address with a port is written [ADDRESS]:PORT, such as [fd00::5]:8080"
         )
     labels = host.split(".")
+    if _MISREAD.fullmatch(host):
+        return "an address in digits has no letters"
     if _LIKE_A_NUMBER.fullmatch(labels[-1]):
         numbers = [label for label in labels if re.fullmatch(r"0|[1-9][0-9]{0,2}", label) and int(label) <= 255]
         if len(numbers) == len(labels) == 4:
@@ -162,6 +170,9 @@ def _meant(bare: str) -> Optional[str]:
     before, _, last = bare.rpartition(":")
     if _is_ipv6(before) and re.fullmatch(r"[0-9]{1,5}", last):
         return f"[{before}]:{last}"
+    host, _ = _split(bare)
+    if _MISREAD.fullmatch(host):
+        bare = host.translate(_AS_DIGITS) + bare[len(host) :]
     match = _NUMBERS.fullmatch(bare.strip(" .,;:"))
     if match is None:
         return None

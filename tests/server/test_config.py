@@ -133,6 +133,10 @@ def test_what_is_wrong_is_one_message_that_says_where_and_what_is_right(
         (r'name = "a\school"', r"in text a \ is written twice: \\"),
         ('name = "the "best" room"', r"quotes inside of text are written \""),
         ("heartbeat_interval = 2,5", "a number has a point, not a comma: heartbeat_interval = 2.5"),
+        ("max_clients = 1 000", "a number has no marks between its thousands: max_clients = 1000"),
+        ("max_clients = 1'000", "a number has no marks between its thousands: max_clients = 1000"),
+        ("max_clients = 1,000", "a number has no marks between its thousands: max_clients = 1000"),
+        ("max_clients = 10.000.000", "a number has no marks between its thousands: max_clients = 10000000"),
         ("heartbeat_interval = .5", "a number has a digit before its point: heartbeat_interval = 0.5"),
         ("heartbeat_interval = 5.", "a number has a digit behind its point: heartbeat_interval = 5.0"),
         ("heartbeat_interval = 60s", "a number stands alone, without a unit: heartbeat_interval = 60"),
@@ -291,3 +295,11 @@ def test_an_error_names_the_file_that_a_link_leads_to(places: Path, tmp_path: Pa
     make_link(places / "config.toml", edited)
     with pytest.raises(ConfigError, match=re.escape(f"{edited}, line 2: port = -1 is wrong")):
         load([])
+
+
+def test_a_backslash_that_has_become_a_control_character_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[server]\nname = "C:\\new"\n', encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(["--config", str(tmp_path / "config.toml")])
+    assert 'line 2: name = "C:\\new" is wrong' in str(caught.value)
+    assert str(caught.value).endswith(r"but contains U+000A; in text a \ is written twice: \\")
