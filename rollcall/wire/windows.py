@@ -11,7 +11,9 @@ guards closing. It does not wait: Python's sockets are opened for overlapped cal
 **Sending.** There is no ``MSG_DONTWAIT``. A non-blocking socket would need a wait of its own before each ``recv`` (a
 second system call for each heartbeat, and one that nothing is documented to cancel), so sockets stay blocking there
 too, and `send_some` asks before each piece. When ``select`` says writable, a ``send`` waits only if it is longer than
-the room in the system's buffer (Microsoft, "select function", on ``writefds``); `PIECE` is shorter than any of those.
+the room in the system's buffer (Microsoft, "select function", on ``writefds``), and a socket is not writable before a
+good part of that is free: all that a short send needs on Windows (Microsoft KB 214397, on SO_SNDBUF), a third of it on
+Linux, which is what Wine asks (``sk_stream_min_wspace``).
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ from typing import Callable, Optional
 
 log = logging.getLogger("rollcall.wire")
 
-PIECE = 4096
-"""Bytes that are sent after each look, at most: far below the 64 KiB that Windows and our server give a socket, and
-enough for each line but a roster in one piece."""
+PIECE, LINE = 4096, 512
+"""Bytes that are sent after each look, at most: enough for each line but a roster in one piece. It is also at most an
+eighth of the system's buffer, which Windows and our server give 64 KiB; a short line does not ask for that."""
 
 NOTHING_TO_CANCEL = 1168
 """ERROR_NOT_FOUND: nobody waits for that handle."""
@@ -64,9 +66,11 @@ def was_cancelled(error: OSError) -> bool:
 def send_some(sock: socket.socket, data: bytes | memoryview) -> int:
     """How many bytes of ``data`` a blocking socket took without waiting. Raises OSError, ValueError if it is closed."""
     view = memoryview(data)
-    taken = 0
+    taken, piece = 0, LINE
+    if len(view) > LINE:
+        piece = min(PIECE, max(LINE, sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 8))
     while taken < len(view) and select.select((), (sock,), (), 0)[1]:
-        taken += sock.send(view[taken : taken + PIECE])
+        taken += sock.send(view[taken : taken + piece])
     return taken
 
 

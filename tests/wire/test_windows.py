@@ -257,5 +257,13 @@ def test_a_send_asks_before_each_piece() -> None:
 
     near, far = socket.socketpair()
     with Counting(fileno=near.detach()) as counting, far:
+        counting.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         assert send_some(counting, b"x" * 10_000) == 10_000
         assert sizes == [PIECE, PIECE, 10_000 - 2 * PIECE]
+        received = 0
+        while received < 10_000:
+            received += len(far.recv(65536))
+        sizes.clear()
+        counting.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        eighth = counting.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 8
+        assert send_some(counting, b"x" * 1500) > 0 and max(sizes) == max(512, eighth)
