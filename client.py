@@ -371,7 +371,8 @@ class Client:
                 connection.hang_up()
                 continue
             if beat.ping is not None:
-                self._tell(events.PingSent(beat.ping))
+                with suppress(queue.Full):  # whoever shows it may be slow; the server must hear of us all the same
+                    self._events.put_nowait(events.PingSent(beat.ping))
                 connection.send(encode(protocol.Ping(beat.ping if version == PROTOCOL_VERSION else None)))
             if ask:
                 connection.send(encode(protocol.Resync()))

@@ -19,7 +19,7 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Set
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
 
 from client import GOODBYE, MOST_EVENTS, STUCK_AFTER, Client
 from protocol import __version__
@@ -32,7 +32,8 @@ from rollcall.program.frozen import OwnFiles, is_frozen, load_early, program_nam
 from rollcall.program.signals import Signals
 from rollcall.window.arguments import read_arguments
 from rollcall.window.model import CONNECTED, OFFLINE, REFUSED, ClientModel, Row
-from rollcall.window.settings import Settings, SettingsFile
+from rollcall.window.notices import HINT, Notices, shortened
+from rollcall.window.settings import Memory, Settings, SettingsFile
 from rollcall.wire.address import DEFAULT_PORT, Address, parse_address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.errors import ProtocolError
@@ -42,38 +43,24 @@ try:
     import tkinter as tk
     from tkinter import filedialog, messagebox, ttk
 
-    from rollcall.window.activity import ActivityLog
+    from rollcall.window.body import Body, Texts
     from rollcall.window.clipboard import Clipboard
-    from rollcall.window.connection_bar import ConnectionBar
-    from rollcall.window.dialogs import answer, load_dialogs, show_error, show_text
+    from rollcall.window.dialogs import answer, load_dialogs, open_root, show_error, show_text
     from rollcall.window.fields import FieldText, StandIns, select_all_with_control_a
-    from rollcall.window.latency import LatencyBar
     from rollcall.window.menus import Menus
-    from rollcall.window.table import RosterTable
-    from rollcall.window.theme import DARK, LIGHT, Theme, be_crisp, set_icon, set_text
-    from rollcall.window.toolbar import Toolbar
+    from rollcall.window.theme import DARK, LIGHT, Theme, set_icon, set_text
 except ImportError:  # said in a sentence by main()
     if not TYPE_CHECKING:
         tk = show_error = show_text = None
 
-TURN = 50
-"""Milliseconds between two looks into the queue."""
+TURN, CHECK = 50, 5000
+"""Milliseconds between two looks into the queue, and at whether the files of this executable are still there."""
 
-EVENTS_PER_TURN = 200
-TURN_BUDGET = 0.015
+EVENTS_PER_TURN, TURN_BUDGET = 200, 0.015
 """So many events and so many seconds at most before the window may redraw and answer the mouse."""
 
-CHECK = 5000
-"""Milliseconds between two looks at whether the files of this executable are still there."""
-
-NOTICE = 15.0
-"""Seconds that a sentence about something else stands in the place of the connection's state."""
-
-LONGEST = 240
-"""Characters of that place; more would push the table out of a small window."""
-
+ABOUT = f"Rollcall {__version__}\n\nWho is connected right now, and are they really still there?"
 SIZE, LEAST_SIZE = (860, 700), (480, 360)
-HINT = "The server prints its address when it starts; type it here, such as 192.168.1.20:8080."
 
 
 class ClientWindow:
@@ -93,29 +80,26 @@ class ClientWindow:
         self.root = root
         self._clock = clock
         self.model = ClientModel()
-        self.settings_file = settings_file
-        self.settings, damage = settings_file.load() if settings_file is not None else (Settings(), "")
-        self._notice, self._notice_until = "", 0.0
-        self._told: Set[str] = set()
-        self.notify(damage)
+        self.memory = Memory(settings_file)
+        self.notices = Notices(lambda sentence: self.model.note(time.time(), sentence), clock)
+        self.notices.show(self.memory.damage)
         self.theme = Theme(root)
-        self.theme.use(self.settings.theme)
+        self.theme.use(self.memory.settings.theme)
         if self.theme.failure:
             self.model.note(time.time(), f"only the plain look: {self.theme.problem}: {self.theme.failure}")
         self._client: Optional[Client] = None
         self._events: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
         self._closers: List[threading.Thread] = []
         self.closed = False
-        self._complaint = ""
         self._beaten = -1
         # What a test puts something else in place of.
         self.ask_file: Callable[..., str] = filedialog.asksaveasfilename
         self.show_message: Callable[..., object] = messagebox.showinfo
-        remembered = self.settings.servers[0] if self.settings.servers else ""
+        remembered = self.memory.settings.servers[0] if self.memory.settings.servers else ""
         self.stand_ins = StandIns(root)
         self.clipboard = Clipboard(root, self.stand_ins)
         self.server_text = FieldText(root, self.stand_ins, server or remembered)
-        self.name_text = FieldText(root, self.stand_ins, name or self.settings.name or login_name())
+        self.name_text = FieldText(root, self.stand_ins, name or self.memory.settings.name or login_name())
         self.filter_text = FieldText(root, self.stand_ins)
         self.status_text = tk.StringVar(root, "")
         self.count_text = tk.StringVar(root, "")
@@ -127,37 +111,19 @@ class ClientWindow:
     # --- widgets ----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        root, px = self.root, self.theme.px
-        remembered = (self.settings.width, self.settings.height)
+        root = self.root
+        remembered = (self.memory.settings.width, self.memory.settings.height)
         self._opened_with = self.theme.size_window(remembered, SIZE, LEAST_SIZE)
         select_all_with_control_a(root)
         root.protocol("WM_DELETE_WINDOW", self.close)
         set_icon(root)
-        body = self.body = ttk.Frame(root, padding=px(8))
-        body.pack(fill="both", expand=True)
-        body.columnconfigure(0, weight=1)
-        body.rowconfigure(2, weight=3, minsize=px(100))
-        body.rowconfigure(4, weight=1, minsize=px(72))
-        self.bar = ConnectionBar(
-            body, self.theme, self.server_text, self.name_text, self.status_text, self.toggle, self.connect,
-            self.retry_now,
-        )  # fmt: skip
+        typed, written = (self.server_text, self.name_text, self.filter_text), (self.status_text, self.count_text)
+        texts = Texts(*typed, *written, self.round_trip_text)
+        self.body = Body(root, self.theme, texts, self, self.model.log, self.clipboard.copy)
+        self.body.pack(fill="both", expand=True)
+        self.bar, self.toolbar, self.table = self.body.bar, self.body.toolbar, self.body.table
+        self.strip, self.log = self.body.strip, self.body.log
         self._offer()
-        self.bar.grid(row=0, column=0, sticky="ew", pady=(0, px(6)))
-        self.toolbar = Toolbar(body, self.theme, self.count_text, self.filter_text)
-        self.toolbar.grid(row=1, column=0, sticky="ew", pady=(0, px(6)))
-        self.server_text.belongs_to(self.bar.server_field)
-        self.name_text.belongs_to(self.bar.name_field)
-        self.filter_text.belongs_to(self.toolbar.filter_field)
-        self.filter_text.trace_add("write", lambda *unused: self.table.filter_by(self.filter_text.get()))
-        self.table = RosterTable(body, self.theme, self.theme.drawable)
-        self.table.grid(row=2, column=0, sticky="nsew")
-        latency = LatencyBar(body, self.theme, self.round_trip_text)
-        latency.grid(row=3, column=0, sticky="ew", pady=px(5))
-        self.strip = latency.strip
-        copy = self.clipboard.copy
-        self.log = ActivityLog(body, self.theme, self.model.log, self.theme.drawable, self.save_log, copy)
-        self.log.grid(row=4, column=0, sticky="nsew")
         self.menus = Menus(self)
         root.bind("<Configure>", self._follow_screen, add="+")
         (self.bar.name_field if self.server_text.get() else self.bar.server_field).focus_set()
@@ -182,14 +148,12 @@ class ClientWindow:
         try:
             address = parse_address(self.server_text.get(), DEFAULT_PORT)
             name = check_name(self.name_text.get())
-        except ProtocolError as error:
-            self._complain(str(error), self.bar.name_field)
-            return
         except ValueError as error:
-            self._complain(str(error), self.bar.server_field)
+            is_name = isinstance(error, ProtocolError)
+            self._complain(str(error), self.bar.name_field if is_name else self.bar.server_field)
             return
         self._client = Client(address, name, self._events)
-        self._complaint = ""
+        self.notices.complaint = ""
         self.server_text.set(str(address))
         self.model.begin(str(address))
         self._client.start()
@@ -202,15 +166,15 @@ class ClientWindow:
         self._offer()
 
     def _offer(self) -> None:
-        self.bar.offer([self.stand_ins.shown(server) for server in self.settings.servers])
+        self.bar.offer([self.stand_ins.shown(server) for server in self.memory.settings.servers])
 
     def connect_as_before(self) -> None:
         """At the start: connect to the last server, unless the person had disconnected."""
-        if self.settings.connected:
+        if self.memory.settings.connected:
             self.connect()
 
     def _complain(self, sentence: str, field: ttk.Entry) -> None:
-        self._complaint = sentence[0].upper() + sentence[1:] + ("" if sentence.endswith((".", "?")) else ".")
+        self.notices.complaint = sentence[0].upper() + sentence[1:] + ("" if sentence.endswith((".", "?")) else ".")
         self._refresh()
         self.bar.complain_about(field)
 
@@ -230,27 +194,22 @@ class ClientWindow:
         if self._client is not None and self.model.phase != CONNECTED:
             self._client.retry_now()
 
-    def _paint(self) -> None:
-        for part in (self.table, self.strip, self.log):
-            part.paint()
-
     def _follow_screen(self, event: Any) -> None:
         """The window was moved or resized, perhaps to another monitor."""
         if event.widget is self.root and self.theme.follow_screen():
-            self._paint()
+            self.body.paint()
 
     def switch_theme(self) -> None:
         """As the menu's "Dark theme" says, now and at the next start."""
         self.theme.use(DARK if self.menus.dark.get() else LIGHT)
-        self._paint()
+        self.body.paint()
         self._remember(lambda before: replace(before, theme=self.theme.name))
         self._refresh()
 
     def copy_address(self) -> None:
         """The addresses of the selected members, or where this window is connected to."""
         rows = self.table.selected()
-        addresses = [str(Address(row.ip, row.port)) for row in rows] or [self.server_text.get()]
-        self.clipboard.copy("\n".join(addresses))
+        self.clipboard.copy("\n".join([str(Address(row.ip, row.port)) for row in rows] or [self.server_text.get()]))
 
     def copy_roster(self, form: Callable[[List[Row], float], str], least: int = 2) -> None:
         """At least so many selected members in that form, or else all that the filter lets through."""
@@ -260,12 +219,11 @@ class ClientWindow:
     def save_log(self) -> None:
         """Ask for a file and write the activity log to it, as it is filtered."""
         ask = partial(answer, self.ask_file, lambda: self.closed, parent=self.root)
-        self.notify(self.log.save(ask))
+        self.notices.show(self.log.save(ask))
 
     def about(self) -> None:
         """Who we are."""
-        text = f"Rollcall {__version__}\n\nWho is connected right now, and are they really still there?"
-        answer(self.show_message, lambda: self.closed, title="About Rollcall", message=text, parent=self.root)
+        answer(self.show_message, lambda: self.closed, title="About Rollcall", message=ABOUT, parent=self.root)
 
     def close(self) -> None:
         """End every thread and then the window."""
@@ -273,7 +231,9 @@ class ClientWindow:
             return
         self.closed = True
         self.root.after_cancel(self._turn)
-        self._remember_size()
+        size = self.theme.window_size()
+        if size[0] and size != self._opened_with:  # else it would undo what another window has made of it
+            self._remember(lambda before: replace(before, width=size[0], height=size[1]))
         self.root.withdraw()  # gone for the person at once, while the threads end
         self.root.update_idletasks()
         self.disconnect()
@@ -284,30 +244,8 @@ class ClientWindow:
         self.root.destroy()
 
     def _remember(self, edit: Callable[[Settings], Settings]) -> None:
-        """Keep something for the next start. What cannot be written is told once, and is no reason to stop."""
-        if self.settings_file is None:
-            self.settings = edit(self.settings)
-            return
-        self.settings, sentence = self.settings_file.change(edit)
-        self.tell_once(sentence)
-
-    def _remember_size(self) -> None:
-        """Only if it is another than at the start: else it would undo what another window has made of it."""
-        width, height = self.theme.window_size()
-        if width and (width, height) != self._opened_with:
-            self._remember(lambda before: replace(before, width=width, height=height))
-
-    def tell_once(self, sentence: str) -> None:
-        """`notify`, but nothing that was told before."""
-        if sentence not in self._told:
-            self._told.add(sentence)
-            self.notify(sentence)
-
-    def notify(self, sentence: str) -> None:
-        """Show a sentence in the place of the state for a while; in the log it stays. Nothing if it is empty."""
-        if sentence:
-            self._notice, self._notice_until = sentence, self._clock() + NOTICE
-            self.model.note(time.time(), sentence)
+        """What cannot be written is told once, and is no reason to stop."""
+        self.notices.show_once(self.memory.change(edit))
 
     # --- what happens -----------------------------------------------------------------------------------------
 
@@ -347,12 +285,10 @@ class ClientWindow:
 
     def _show_state(self) -> None:
         model, now = self.model, self._clock()
-        notice = self._notice if now < self._notice_until else ""
-        is_first_start = model.phase == OFFLINE and not self.settings.servers and not self.server_text.get()
-        said = self._complaint or notice or (HINT if is_first_start else model.status(now))
-        # A server may send a message of 1,000 characters; all of it is in the log.
-        set_text(self.status_text, self.theme.drawable(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"))
-        self.bar.show(model, now, self._client is not None, bool(self._complaint))
+        is_first_start = model.phase == OFFLINE and not self.memory.settings.servers and not self.server_text.get()
+        said = self.notices.text() or (HINT if is_first_start else model.status(now))
+        set_text(self.status_text, self.theme.drawable(shortened(said)))
+        self.bar.show(model, now, self._client is not None, bool(self.notices.complaint))
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -379,11 +315,8 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnF
         missing = "this Python has no Tk. On Debian or Ubuntu: apt install python3-tk"
         print(f"{program}: {missing}. Without a window: client.py", file=sys.stderr)
         return 1
-    be_crisp()
-    try:
-        root = tk.Tk(className="Rollcall")
-    except tk.TclError as error:
-        print(f"{program}: no window can be shown: {error}. Without a window: client.py", file=sys.stderr)
+    root = open_root(program)
+    if root is None:
         return 1
     reporter.watch(root)
     window = ClientWindow(root, arguments.server, arguments.name, SettingsFile())
@@ -400,7 +333,7 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnF
 
     def check() -> None:
         root.after(CHECK, check)
-        window.tell_once(own_files.loss())
+        window.notices.show_once(own_files.loss())
 
     if arguments.connect:
         window.connect()

@@ -506,6 +506,17 @@ def test_replaced_is_believed_the_second_time_and_doubted_again_after_a_good_con
         ann.until(Stopped)
 
 
+def test_a_queue_that_nobody_empties_delays_no_heartbeat(stand_in: StandIn) -> None:
+    events: queue.Queue[Event] = queue.Queue(1)
+    client = Client(Address("127.0.0.1", stand_in.port), "Full", events)
+    client.start()
+    try:
+        peer = stand_in.registered(heartbeat_interval=0.1, connection_timeout=30.0)
+        assert [peer.until_type("ping")["seq"] for _ in range(3)] == [1, 2, 3]
+    finally:
+        client.stop()
+
+
 def test_a_queue_that_nobody_empties_holds_the_server_back_and_not_the_end() -> None:
     events: queue.Queue[Event] = queue.Queue(1)
     with running_server() as (server, port):

@@ -24,6 +24,7 @@ from client import Client
 from protocol import __version__
 from rollcall.client.events import Connecting, Refused
 from rollcall.client.login import login_name
+from rollcall.window.notices import NOTICE
 from rollcall.window.settings import Settings, SettingsFile
 from rollcall.window.table_order import COLUMNS, FOR, NAME, as_csv, as_text
 from rollcall.wire.clock import monotonic
@@ -532,7 +533,7 @@ def test_two_windows_of_one_person_do_not_undo_each_other(tmp_path: Path) -> Non
                     each.until(each.is_connected, "connected")
                 one.root.geometry("777x555")
                 one.until(lambda: one.root.winfo_width() == 777, "the size")
-            assert other.window.settings.theme == DARK, "not what this window shows, but what is remembered"
+            assert other.window.memory.settings.theme == DARK, "not what this window shows, but what is remembered"
         both = (f"127.0.0.1:{other_port}", f"127.0.0.1:{port}")
         remembered = SettingsFile(tmp_path).load()[0]
         assert remembered == Settings(both, "Ben", DARK, remembered.width, remembered.height, True)
@@ -742,7 +743,7 @@ def test_a_notice_gives_way_to_the_state_and_stays_in_the_log(tmp_path: Path) ->
     (tmp_path / "settings.json").write_text("{")
     with driven(settings=SettingsFile(tmp_path), clock=clock) as me:
         assert "is damaged" in me.status
-        clock.advance(client_gui.NOTICE - 0.1)
+        clock.advance(NOTICE - 0.1)
         me.window._refresh()
         assert "is damaged" in me.status
         clock.advance(0.1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import tkinter as tk
 from tkinter import messagebox
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
-from rollcall.window.theme import drawable
+from rollcall.window.theme import be_crisp, drawable
 
 LOAD_ALL = """
     auto_load {}
@@ -53,3 +54,13 @@ def load_dialogs(root: tk.Tk) -> None:
     """Read now what Tcl would read when it is first used: dialogs, menus, words under a double click. For programs
     whose files may be gone by then."""
     root.tk.eval(LOAD_ALL)
+
+
+def open_root(program: str) -> Optional[tk.Tk]:
+    """A window of ``program``, still empty. None, and a sentence on stderr, where none can be shown."""
+    be_crisp()
+    try:
+        return tk.Tk(className="Rollcall")
+    except tk.TclError as error:
+        print(f"{program}: no window can be shown: {error}. Without a window: client.py", file=sys.stderr)
+        return None

@@ -175,6 +175,22 @@ class SettingsFile:
         return f"The settings file {printable(self.path, 1000)}"
 
 
+class Memory:
+    """What one window remembers: the settings as they were last read, and the file, if there is one."""
+
+    def __init__(self, file: Optional[SettingsFile]) -> None:
+        self._file = file
+        self.settings, self.damage = file.load() if file is not None else (Settings(), "")
+
+    def change(self, edit: Callable[[Settings], Settings]) -> str:
+        """Keep something for the next start. A sentence that says why it cannot be kept, or nothing."""
+        if self._file is None:
+            self.settings = edit(self.settings)
+            return ""
+        self.settings, sentence = self._file.change(edit)
+        return sentence
+
+
 def _parse(data: bytes) -> _Content:
     if len(data) > MAX_FILE:
         raise DamagedError(f"it is larger than {MAX_FILE // 1024} KiB")
