@@ -25,6 +25,7 @@ from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS
 from rollcall.server.machine import STACK, use_small_stacks
 from rollcall.server.publisher import RESYNC_INTERVAL
+from rollcall.wire.connection import Connection
 from rollcall.wire.lines import MAX_CLIENT_LINE, MAX_MEMBER_LINE
 from server import SEND_BUFFER, SPARE_CONNECTIONS, RollcallServer, listen
 from tests.helpers import PATIENCE, FakeClock, RawClient, ServerProgram, ShiftedClock, running_server, wait_until
@@ -914,14 +915,19 @@ def test_a_register_is_one_message_whatever_it_weighs() -> None:
         assert client.line()["type"] == "welcome", "and not nineteen, which is more than may come at once"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="asks the system what is unread")
-def test_a_heartbeat_byte_by_byte_is_no_flood() -> None:
+def unread(connection: Connection) -> int:
+    """Bytes that have come to this connection and that its handler has not read. Not on Windows."""
     import fcntl
     import termios
 
-    def unread(sock: socket.socket) -> int:
-        return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), sys.byteorder)
+    return int.from_bytes(fcntl.ioctl(connection, termios.FIONREAD, bytes(4)), sys.byteorder)
 
+
+ASKS_WHAT_IS_UNREAD = pytest.mark.skipif(sys.platform == "win32", reason="asks the system what is unread")
+
+
+@ASKS_WHAT_IS_UNREAD
+def test_a_heartbeat_byte_by_byte_is_no_flood() -> None:
     with running_server(message_rate=0.01) as (server, port), RawClient(port) as client:
         client.register("Ann")
         client.until_type("client_list")
@@ -929,7 +935,7 @@ def test_a_heartbeat_byte_by_byte_is_no_flood() -> None:
         client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in b'{"type":"ping"}\n':  # fifteen pieces that complete nothing, and the one that does
             client.send(bytes([byte]))
-            wait_until(lambda: not unread(connection._socket), "the byte to be read by itself")
+            wait_until(lambda: not unread(connection), "the byte to be read by itself")
         assert client.line()["type"] == "pong"
 
 
@@ -1048,3 +1054,74 @@ def test_a_counted_ping_is_nothing_special_in_version_1_and_nothing_before_regis
         assert original.raw_line() == b'{"type":"pong"}\n'
         stranger.send(ping)
         assert [message["code"] for message in stranger.rest()] == ["bad_message"]
+
+
+BOTH_WAYS = pytest.mark.parametrize("ping", [b'{"type":"ping"}\n', b'{"type" : "ping"}\n'], ids=["fast", "parsed"])
+
+
+@BOTH_WAYS
+def test_who_is_not_in_the_roster_any_more_gets_no_answer(ping: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rollcall.server.handler.LAST_WORDS", 0.1)
+    with running_server() as (server, port), RawClient(port) as ann:
+        ann.register("Ann", roster=False)
+        ann.line()
+        server.room.roster.remove(1, "lost")  # and whoever did it fails before it can say so
+        ann.send(ping)
+        assert ann.rest(SOON) == []
+
+
+@ASKS_WHAT_IS_UNREAD
+@BOTH_WAYS
+def test_who_sends_while_it_is_being_removed_hears_why(ping: bytes) -> None:
+    with running_server() as (server, port), RawClient(port) as ann:
+        ann.register("Ann", roster=False)
+        ann.line()
+        (connection,) = server.room.connections()
+        server.room.roster.remove(1, "replaced")
+        ann.send(ping)
+        wait_until(lambda: connection._closed or not unread(connection), "the ping to be read")
+        server.room.replace(1)
+        assert [message["code"] for message in ann.rest()] == ["replaced"], "or it would call again and fight"
+
+
+@ASKS_WHAT_IS_UNREAD
+@BOTH_WAYS
+def test_answers_that_had_to_wait_come_all(ping: bytes) -> None:
+    with running_server(message_rate=0) as (server, port):
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # accepted sockets inherit it
+        with RawClient(port, buffer=4096) as ann:
+            ann.register("Ann", roster=False)
+            ann.line()
+            ann.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            (connection,) = server.room.connections()
+            sent = 0
+
+            def backlogged() -> bool:
+                nonlocal sent
+                if not unread(connection):
+                    ann.send(ping)
+                    sent += 1
+                return connection.backlogged
+
+            while not backlogged():
+                pass
+            for _ in range(sent):
+                assert ann.until_type("pong", SOON)
+
+
+def test_the_sweeper_is_told_when_who_has_returned_may_be_late_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, armed = ShiftedClock(), []
+    with running_server(clock) as (server, port), RawClient(port) as ann:
+        ann.register("Ann", roster=False)
+        ann.line()
+        make_late(server, clock)
+        arm = server.room.sweeper.arm
+
+        def note(deadline: float) -> None:
+            armed.append(deadline - clock())
+            arm(deadline)
+
+        monkeypatch.setattr(server.room.sweeper, "arm", note)
+        ann.send({"type": "ping"})
+        ann.until_type("pong")
+        assert armed == [pytest.approx(90.0, abs=5.0)]

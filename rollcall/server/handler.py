@@ -30,7 +30,7 @@ from protocol import (
 )
 from rollcall.server.allowance import PART, Refusal, weight
 from rollcall.server.room import Room
-from rollcall.server.roster import GONE, RETURNED, Caller, Joined, RosterFull
+from rollcall.server.roster import GONE, RENEWED, Caller, Joined, RosterFull
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import BACKLOGGED, HEARTBEAT_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
@@ -131,8 +131,9 @@ class ClientHandler(socketserver.BaseRequestHandler):
             if pong is not None:
                 now = clock()
                 used_until = allowance.spend(used_until, now)
-                if roster.renew(session, now) == RETURNED:
-                    self._has_returned(now)
+                renewed = roster.renew(session, now)
+                if renewed != RENEWED and not self._goes_on(renewed, now):
+                    return
                 if connection.send(pong) == BACKLOGGED:
                     self._room.publisher.finish(connection)
                 continue
@@ -165,14 +166,19 @@ class ClientHandler(socketserver.BaseRequestHandler):
                 raise ProtocolError("bad_message", 'the first message must be "register"')
             return self._register(message)
         renewed = self._roster.renew(self._session, now)
-        if renewed == RETURNED:
-            self._has_returned(now)
-        return renewed != GONE and self._answer(message)
+        return (renewed == RENEWED or self._goes_on(renewed, now)) and self._answer(message)
 
-    def _has_returned(self, now: float) -> None:
-        """It was late and is not any more: everyone is told, and it may be late again sooner than anything known."""
+    def _goes_on(self, renewed: int, now: float) -> bool:
+        """More than a lease was renewed, or there is none any more; False when the conversation is over."""
+        if renewed == GONE:
+            # Somebody has ended this session and is about to say why and hang up. Who closes before that takes the
+            # words away, and without "replaced" a client calls again, and takes its row from who has it now.
+            self._connection.drain(LAST_WORDS)
+            return False
+        # It was late and is not any more: everyone is told, and it may be late again sooner than anything known.
         self._room.sweeper.arm(now + self._late_after)
         self._room.publisher.wake()
+        return True
 
     def _answer(self, message: Message) -> bool:
         if isinstance(message, protocol.Ping):
