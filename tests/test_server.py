@@ -25,7 +25,7 @@ from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS
 from rollcall.server.machine import STACK, use_small_stacks
 from rollcall.server.publisher import RESYNC_INTERVAL
-from rollcall.wire.connection import Connection
+from rollcall.wire.connection import HEARTBEAT_SIZE, Connection
 from rollcall.wire.lines import MAX_CLIENT_LINE, MAX_MEMBER_LINE
 from server import SEND_BUFFER, SPARE_CONNECTIONS, RollcallServer, listen
 from tests.helpers import PATIENCE, FakeClock, RawClient, ServerProgram, ShiftedClock, running_server, wait_until
@@ -1125,3 +1125,16 @@ def test_the_sweeper_is_told_when_who_has_returned_may_be_late_again(monkeypatch
         ann.send({"type": "ping"})
         ann.until_type("pong")
         assert armed == [pytest.approx(90.0, abs=5.0)]
+
+
+@ASKS_WHAT_IS_UNREAD
+def test_a_ping_behind_half_a_line_is_the_rest_of_that_line() -> None:
+    with running_server() as (server, port), RawClient(port) as ann:
+        ann.register("Ann", roster=False)
+        ann.line()
+        (connection,) = server.room.connections()
+        assert connection.receive_size == HEARTBEAT_SIZE, "from now on it has little to say"
+        ann.send(b"half a line")
+        wait_until(lambda: not unread(connection), "it to be read")
+        ann.send(b'{"type":"ping"}\n')
+        assert ann.line()["code"] == "bad_message"
