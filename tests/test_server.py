@@ -1032,6 +1032,10 @@ def test_all_are_told_at_once_who_is_late() -> None:
         ann.line()
         watcher.register("Watcher")
         watcher.until_type("client_list")
+        wait_until(lambda: server.room.publisher._pushed_rev == 2, "the publisher to have nothing to do")
+        for number in range(3):  # while it falls asleep
+            watcher.send({"type": "ping", "seq": number})
+            watcher.until_type("pong")
         make_late(server, clock)
         rows = watcher.until_type("roster_delta", SOON)["up"]
         assert {row["id"]: row["state"] for row in rows}[1] == "late"
@@ -1138,3 +1142,36 @@ def test_a_ping_behind_half_a_line_is_the_rest_of_that_line() -> None:
         wait_until(lambda: not unread(connection), "it to be read")
         ann.send(b'{"type":"ping"}\n')
         assert ann.line()["code"] == "bad_message"
+
+
+def test_stopping_gives_clients_the_time_to_hang_up_by_themselves(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.STOP_PATIENCE", PATIENCE)
+    caplog.set_level(logging.INFO)
+    heard: List[str] = []
+
+    def listen_to_the_end(client: RawClient, *goodbye: bytes) -> None:
+        with client:
+            heard.append(client.until_type("error")["code"])
+            for line in goodbye:
+                client.send(line)
+            client.rest()
+
+    with running_server() as (_, port):
+        ann, ben = RawClient(port), RawClient(port)
+        for client, name in ((ann, "Ann"), (ben, "Ben")):
+            client.register(name)
+            client.until_type("client_list")
+        listeners = [
+            threading.Thread(target=listen_to_the_end, args=(ann, b'{"type":"leave"}\n')),
+            threading.Thread(target=listen_to_the_end, args=(ben,)),
+        ]
+        for listener in listeners:
+            listener.start()
+        begun = time.monotonic()
+    assert time.monotonic() - begun < PATIENCE / 2, "both have seen the end of the stream"
+    for listener in listeners:
+        listener.join()
+    assert heard == ["server_shutdown"] * 2
+    assert 'left: "Ann"' in caplog.text, "it was still listened to"

@@ -15,6 +15,7 @@ from rollcall.wire.address import Address, parse_address, parse_host
     ("text", "host", "port"),
     [
         ("localhost", "localhost", 8080),
+        ("localhost:65535", "localhost", 65535),
         (" 10.0.0.1:9 ", "10.0.0.1", 9),
         ("[fe80::1]:81", "fe80::1", 81),
         ("[::1]", "::1", 8080),
