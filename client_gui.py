@@ -342,6 +342,7 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnF
     look()
     check()
     root.mainloop()
+    signals.close()
     return 0
 
 

@@ -72,6 +72,13 @@ class Driven:
             assert time.monotonic() < deadline, f"still not: {what}; status {self.status!r}, rows {self.rows()}"
             threading.Event().wait(0.005)
 
+    def needs_focus(self) -> None:
+        """Skip the test where nobody gives our window the focus: Wine without a window manager, or a busy desktop."""
+        self.root.focus_force()
+        self.root.update()
+        if sys.platform == "win32" and self.root.focus_get() is None:
+            pytest.skip("this desktop does not give a window the focus")
+
     def press(self, key: str, widget: Any = None) -> None:
         """A key, where the focus is or should be."""
         (widget or self.root).focus_force()
@@ -214,7 +221,7 @@ def test_what_is_wrong_in_a_field_is_a_sentence_and_the_cursor_is_there(
     with driven() as me:
         me.window.server_text.set(server)
         me.window.name_text.set(name)
-        me.root.focus_force()
+        me.needs_focus()
         me.window.bar.connect_button.invoke()
         me.root.update()
         assert words in me.status

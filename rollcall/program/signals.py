@@ -48,7 +48,7 @@ class Signals:
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._note)
         # Last, because it is asked first: what it looks after would else be a SIGBREAK for which nobody waits.
-        self._watch = watch_ends(self._note_end)
+        self._stop_watching = watch_ends(self._note_end)
 
     @property
     def pending(self) -> bool:
@@ -65,6 +65,11 @@ class Signals:
             except queue.Empty:
                 if left <= STEP:
                     return None
+
+    def close(self) -> None:
+        """All goodbyes are said. Only for who goes on without them: with the process it ends by itself, and who waits
+        for that (see ``windows_ends.py``) should wait until then."""
+        self._stop_watching()
 
     def _note(self, number: int, frame: Optional[FrameType]) -> None:
         now = time.monotonic()

@@ -133,9 +133,9 @@ if sys.platform == "win32":
             return int(_user32.DefWindowProcW(window, message, first, second))
 
 
-def watch_ends(note: Callable[[], None]) -> Optional[object]:
-    """From now on, for as long as the result lives, ``note`` is told of the ends that are no signals; None where there
-    are none. After `signal.signal`: of all handlers of a console the last one is asked first."""
+def watch_ends(note: Callable[[], None]) -> Callable[[], None]:
+    """From now on ``note`` is told of the ends that are no signals, until the function is called that this returns.
+    After `signal.signal`: of all handlers of a console the last one is asked first."""
     if sys.platform == "win32":
-        return EndWatch(Ends(note))
-    return None
+        return EndWatch(Ends(note)).close
+    return lambda: None
