@@ -105,8 +105,7 @@ class ClientWindow:
         self.count_text = tk.StringVar(root, "")
         self.round_trip_text = tk.StringVar(root, "")
         self._build()
-        self._refresh()
-        self._turn = root.after(TURN, self._take_turn)
+        self._take_turn()
 
     # --- widgets ----------------------------------------------------------------------------------------------
 
