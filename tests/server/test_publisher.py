@@ -455,6 +455,8 @@ def test_a_publisher_that_does_not_end_is_left_and_told(
         assert "the publisher did not end" in caplog.text
         monkeypatch.setattr(publisher_module, "STUCK_AFTER", PATIENCE)
         released.set()
+
+
 def test_while_a_push_waits_for_its_time_a_change_rings_no_bell_and_an_order_does() -> None:
     h = House()
     peer = h.peer()
