@@ -103,6 +103,22 @@ def test_the_window_hears_what_the_system_says() -> None:
 
 
 @windows
+def test_the_consoles_handler_can_be_called_by_the_system() -> None:
+    noted = threading.Event()
+    ends = Ends(noted.set, PATIENCE)
+    watch = getattr(windows_ends, "EndWatch")(ends)  # noqa: B009
+    answers: List[int] = []
+    try:
+        system = threading.Thread(target=lambda: answers.extend(map(watch._console_handler, (CTRL_C, CLOSED))))
+        system.start()
+        assert noted.wait(PATIENCE) and system.is_alive()
+    finally:
+        watch.close()
+    system.join()
+    assert answers == [0, 1], "Ctrl-C is Python's; a console that is closed waits"
+
+
+@windows
 def test_a_server_says_goodbye_before_the_session_ends(tmp_path: Path) -> None:
     with ServerProgram(tmp_path) as server, RawClient(server.port) as client:
         client.register("Ann")
