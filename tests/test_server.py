@@ -1154,9 +1154,9 @@ def test_stopping_gives_clients_the_time_to_hang_up_by_themselves(
     def listen_to_the_end(client: RawClient, *goodbye: bytes) -> None:
         with client:
             heard.append(client.until_type("error")["code"])
+            client.rest()
             for line in goodbye:
                 client.send(line)
-            client.rest()
 
     with running_server() as (_, port):
         ann, ben = RawClient(port), RawClient(port)
