@@ -243,6 +243,11 @@ def test_more_stuck_readers_than_the_selector_takes_hold_up_nobody(kind: Any, mo
         h.publisher.release(stuck[0].connection)
         wait_until(lambda: stuck[0].connection._closed, "the order to be obeyed", 10)
         h.assert_exact(stuck[1])
+
+        def nothing_more_is_taken() -> bool:
+            return all(peer.connection.stalled_for(h.clock()) > 0.3 for peer in stuck[2:])
+
+        wait_until(nothing_more_is_taken, "the kernel to have taken its last byte of each")
         h.clock.shift += SLOW_AFTER
         h.publisher.wake()
         wait_until(lambda: all(peer.connection._broken for peer in stuck[2:]), "the slow to be dropped", 10)
