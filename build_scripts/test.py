@@ -30,6 +30,11 @@ SLOW: Tuple[str, ...] = (
     "tests/test_server.py",  # a whole server for each test, which takes half a second to stop
     "tests/test_client.py",  # the same, and real waits
     "tests/test_client_gui.py",  # real windows
+    "tests/test_client_output.py",  # real programs as processes, whose output nobody reads
+    "tests/server/test_observers.py",  # the same of the server
+    "tests/server/test_machine.py",  # networks of their own
+    "tests/window/test_dialogs.py",  # real windows in processes of their own
+    "tests/wire/test_secure.py",  # floods and stalls through TLS
     "tests/server/test_roster_model.py",  # thousands of random lessons
 )
 """What ``--fast`` leaves out. Named, and not the other way round: the tests of a new module are in it by themselves."""
