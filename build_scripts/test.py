@@ -33,6 +33,11 @@ SLOW: Tuple[str, ...] = (
     "tests/test_client_output.py",  # real programs as processes, whose output nobody reads
     "tests/server/test_observers.py",  # the same of the server
     "tests/server/test_machine.py",  # networks of their own
+    "tests/server/test_publisher.py",  # real sockets, filled until they take no more
+    "tests/program/test_ending.py",  # real processes
+    "tests/program/test_crash.py",  # real processes
+    "tests/window/test_clipboard.py",  # real windows
+    "tests/window/test_settings.py",  # real processes
     "tests/window/test_dialogs.py",  # real windows in processes of their own
     "tests/wire/test_secure.py",  # floods and stalls through TLS
     "tests/server/test_roster_model.py",  # thousands of random lessons

@@ -75,8 +75,10 @@ def nothing_left_behind() -> Iterator[None]:
     assert not left, f"threads left behind: {left}"
     # Handler threads have no Thread object. A few microseconds after their last act they are gone.
     wait_until(lambda: _thread._count() <= count_before, "every thread to end", GRACE)
-    gc.collect()
     sockets = set(_sockets().values()) - sockets_before
+    if sockets:  # garbage, perhaps; to look for it after each of 2,000 tests would take as long as a third of them
+        gc.collect()
+        sockets = set(_sockets().values()) - sockets_before
     assert not sockets, f"sockets left behind: {sockets}"
     children = set(_children()) - children_before
     assert not children, f"child processes left behind: {children}"
