@@ -74,6 +74,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         else:
             failed |= not _check(python, "mypy")
         env = stack.enter_context(_display())
+        if fast:
+            env = {**env, "ROLLCALL_TESTS": "fast"}
         sys.stdout.flush()
         tests = subprocess.run([python, "-m", "pytest", *arguments], cwd=ROOT, env=env, check=False)
         if fast:

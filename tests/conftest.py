@@ -76,9 +76,9 @@ def nothing_left_behind() -> Iterator[None]:
     # Handler threads have no Thread object. A few microseconds after their last act they are gone.
     wait_until(lambda: _thread._count() <= count_before, "every thread to end", GRACE)
     sockets = set(_sockets().values()) - sockets_before
-    # What is left may be garbage, and what belongs to Tk must not be collected in another thread later. Elsewhere the
-    # look for garbage would take as long as a third of the tests.
-    if sockets or "tkinter" in sys.modules:
+    # What is left may be garbage, and what belongs to Tk must not be collected in another thread later. To look for
+    # garbage after each test takes as long as a third of the fast ones.
+    if sockets or "tkinter" in sys.modules or os.environ.get("ROLLCALL_TESTS") != "fast":
         gc.collect()
         sockets = set(_sockets().values()) - sockets_before
     assert not sockets, f"sockets left behind: {sockets}"
