@@ -63,7 +63,7 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail any test after which a thread, a socket or a child process is still there."""
     threads_before, count_before = set(threading.enumerate()), _thread._count()
     sockets_before = set(_sockets().values())
@@ -78,7 +78,7 @@ def nothing_left_behind() -> Iterator[None]:
     sockets = set(_sockets().values()) - sockets_before
     # What is left may be garbage, and what belongs to Tk must not be collected in another thread later. To look for
     # garbage after each test takes as long as a third of the fast ones.
-    if sockets or "tkinter" in sys.modules or os.environ.get("ROLLCALL_TESTS") != "fast":
+    if sockets or "needs_display" in request.fixturenames or os.environ.get("ROLLCALL_TESTS") != "fast":
         gc.collect()
         sockets = set(_sockets().values()) - sockets_before
     assert not sockets, f"sockets left behind: {sockets}"
