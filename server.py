@@ -221,7 +221,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             self.room.make_way()  # as when descriptors have run out
 
     def service_actions(self) -> None:
-        """Called by socketserver in every turn, twice a second at least: end the loop if `stop` wants that, and close
+        """Called by socketserver in every turn, each `LOOK_UP` at least: end the loop if `stop` wants that, and close
         the refused who had time to read why. (Its own `shutdown` waits for the loop without a limit.)"""
         if self._stopping:
             raise _Stopped
