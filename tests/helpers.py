@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
@@ -105,6 +105,8 @@ class Program:
             errors="replace",
             # Windows: a console of its own, without a window, in which a test can press Ctrl-Break.
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            # A group of its own, which ends as a whole: an executable in one file is two processes.
+            start_new_session=True,
         )
         self._readers = [
             threading.Thread(target=self._collect, args=(stream, is_stdout), name="stdout" if is_stdout else "stderr")
@@ -167,9 +169,14 @@ class Program:
             code = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout:g} s; it printed:\n{self.text}") from None
-        for reader in self._readers:
-            reader.join()
+        self._join()
         return code
+
+    def _join(self) -> None:
+        """What was printed is complete when nobody is left who could print; who is left is a fault of the program's."""
+        for reader in self._readers:
+            reader.join(PATIENCE)
+            assert not reader.is_alive(), f"a process that it started holds its {reader.name} open"
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; the exit code."""
@@ -177,11 +184,13 @@ class Program:
         return self.wait()
 
     def kill(self) -> None:
-        if self._process.poll() is None:
+        if sys.platform != "win32":
+            with suppress(ProcessLookupError, PermissionError):  # macOS: the latter for a zombie
+                os.killpg(self.pid, signal.SIGKILL)
+        elif self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        for reader in self._readers:
-            reader.join()
+        self._join()
 
     def __enter__(self) -> Program:
         return self

@@ -9,9 +9,12 @@ import ctypes
 from types import TracebackType
 from typing import Any, List, Optional, Type
 
+from tests.helpers import wait_until
+
 VIEWABLE = 2
 KEY_PRESS, KEY_RELEASE = 2, 3
 CLIENT_MESSAGE = 33
+SUBSTRUCTURE_NOTIFY = 1 << 19
 SHIFT = 1
 
 
@@ -110,16 +113,31 @@ class Screen:
 
     def press_close(self, window: int) -> None:
         """What a window manager does when somebody presses the close button (ICCCM 4.1.2.7, WM_DELETE_WINDOW)."""
-        protocols, delete = (
-            self._x.XInternAtom(self._display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")
-        )
-        data = (ctypes.c_long * 5)(delete, 0, 0, 0, 0)
+        self._ask(window, b"WM_DELETE_WINDOW")
+
+    def _ask(self, window: int, protocol: bytes) -> None:
+        protocols, wanted = (self._x.XInternAtom(self._display, name, 0) for name in (b"WM_PROTOCOLS", protocol))
+        data = (ctypes.c_long * 5)(wanted, 0, window, 0, 0)
         event = _ClientMessage(CLIENT_MESSAGE, 0, 1, self._display, window, protocols, 32, data)
         self._x.XSendEvent(self._display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(event))
         self._x.XSync(self._display, 0)
 
+    def _wait_for_ping(self, window: int) -> None:
+        """Wait until the window's program has dealt with all that the display has told it so far (EWMH, _NET_WM_PING:
+        it sends the question on to the root window)."""
+        root = ctypes.c_ulong(self._x.XDefaultRootWindow(self._display))
+        self._x.XSelectInput(self._display, root, ctypes.c_long(SUBSTRUCTURE_NOTIFY))
+        self._ask(window, b"_NET_WM_PING")
+        answer = (ctypes.c_long * 24)()
+        wait_until(
+            lambda: self._x.XCheckTypedEvent(self._display, CLIENT_MESSAGE, ctypes.byref(answer)), "the window's answer"
+        )
+        self._x.XSelectInput(self._display, root, ctypes.c_long(0))
+
     def type(self, window: int, text: str) -> None:
         """Type into the field of the window that has its cursor; a line feed is the key Return."""
+        # A program that does not know yet that its window is shown has its cursor nowhere: the keys would be lost.
+        self._wait_for_ping(window)
         self._x.XSetInputFocus(self._display, ctypes.c_ulong(window), 1, ctypes.c_ulong(0))
         root = self._x.XDefaultRootWindow(self._display)
         for char in text:

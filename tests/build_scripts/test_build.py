@@ -31,7 +31,7 @@ from tests.helpers import PATIENCE, ROOT, Program, RawClient, wait_until
 from tests.x11 import Screen
 
 SCRIPTS = ROOT / "build_scripts"
-BUILD_PATIENCE = 600.0
+BUILD_PATIENCE = 300.0
 """Seconds that a build may take: it may have to make its environment first."""
 MOST_BYTES = {"rollcall-client": 12_000_000, "rollcall-server": 8_000_000}
 
@@ -101,8 +101,9 @@ def serving(server: Program) -> int:
     return int(server.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)$").group(1))
 
 
-needs_build = [linux, pytest.mark.usefixtures("needs_display"), pytest.mark.timeout(BUILD_PATIENCE + 120)]
-"""The build needs Tk, and its smoke test a display; the first test to need it waits for the build."""
+needs_build = [linux, pytest.mark.usefixtures("needs_display"), pytest.mark.timeout(60, func_only=True)]
+"""The build needs Tk, and its smoke test a display; the first test to need it waits for the build, which has a limit of
+its own."""
 
 
 class TestBuilt:
