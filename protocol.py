@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from rollcall.wire import fields as read
+from rollcall.wire import messages
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.fields import MAX_TEXT
 from rollcall.wire.lines import MAX_CLIENT_LINE
+from rollcall.wire.messages import MEMBER, TEACHER
 from rollcall.wire.packing import unpack
 from rollcall.wire.text import MAX_NAME, check_name, printable
 
@@ -75,6 +77,7 @@ class Register:
     """The first message of a client. ``client_ip`` and ``client_port`` are where it says it can be reached.
 
     ``instance`` is random, the same for one run of a client, and as secret as the token; ``attempt`` counts its calls.
+    Who wants to be a teacher says so (``role``), and ``proof`` that it sits at the server's machine if it has no code.
     """
 
     client_ip: str
@@ -88,6 +91,8 @@ class Register:
     app: str = ""
     instance: str = ""
     attempt: int = 0
+    role: str = MEMBER
+    proof: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ class Welcome:
     max_clients: int
     resume_token: str
     uptime: Optional[int] = None
+    role: str = MEMBER
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ class Entry:
     observed_ip: str = ""
     since: int = 0
     state: str = HERE
+    role: str = MEMBER
 
     @property
     def label(self) -> str:
@@ -196,7 +203,7 @@ class Unknown:
     type: str
 
 
-Message = Union[Register, Welcome, ClientList, RosterDelta, Resync, Ping, Pong, Leave, Error, Unknown]
+Message = Union[Register, Welcome, ClientList, RosterDelta, Resync, Ping, Pong, Leave, Error, Unknown, messages.Around]
 
 PING_LINE = b'{"type":"ping"}\n'
 PONG_LINE = b'{"type":"pong"}\n'
@@ -215,14 +222,16 @@ def _line(fields: Mapping[str, Any]) -> bytes:
 
 
 def entry_json(entry: Entry) -> str:
-    """One roster entry as version 2 sends it. What can be derived is left out: ``observed_ip`` when it equals
-    ``ip``, ``state`` when it is ``here``. A roster goes to everyone, so its bytes count n times n."""
+    """One roster entry as version 2 sends it. What can be derived is left out: ``observed_ip`` when it equals ``ip``,
+    ``state`` and ``role`` when they are the usual ones. A roster goes to everyone, so its bytes count n times n."""
     fields: Dict[str, Any] = {"id": entry.id, "name": entry.name, "ip": entry.ip, "port": entry.port}
     if entry.observed_ip != entry.ip:
         fields["observed_ip"] = entry.observed_ip
     fields["since"] = entry.since
     if entry.state != HERE:
         fields["state"] = entry.state
+    if entry.role != MEMBER:
+        fields["role"] = entry.role
     return _to_json(fields)
 
 
@@ -266,6 +275,8 @@ def encode(message: Message) -> bytes:
         return delta_line(message.epoch, message.from_rev, message.rev, up, list(message.down))
     if isinstance(message, Register):
         return _line(_register_fields(message))
+    if isinstance(message, messages.AROUND):
+        return _line(messages.to_fields(message))
     fields = {key: value for key, value in vars(message).items() if value is not None}
     if isinstance(message, Unknown):
         return _line(fields)
@@ -289,16 +300,10 @@ def _register_fields(message: Register) -> Dict[str, Any]:
     if message.protocol == 1:
         return fields
     fields.update(protocol=message.protocol, name=message.name)
-    if message.device_id:
-        fields["device_id"] = message.device_id
-    if message.resume_token is not None:
-        fields["resume_token"] = message.resume_token
-    if not message.roster:
-        fields["roster"] = False
-    if message.packed:
-        fields["packed"] = True
-    if message.app:
-        fields["app"] = message.app
+    for key in ("device_id", "resume_token", "roster", "packed", "app", "role", "proof"):
+        value = getattr(message, key)
+        if value != getattr(Register, key):  # the default, which goes without saying
+            fields[key] = value
     if message.instance:
         fields.update(instance=message.instance, attempt=message.attempt)
     return fields
@@ -350,6 +355,8 @@ def _read_register(fields: Mapping[str, Any]) -> Register:
         app=read.text(fields, "app", MAX_TEXT, ""),
         instance=read.text(fields, "instance", MAX_TEXT, ""),
         attempt=read.optional_integer(fields, "attempt") or 0,
+        role=read.choice_or(MEMBER, fields, "role", (TEACHER,)),
+        proof=read.text(fields, "proof", MAX_TEXT, ""),
     )
 
 
@@ -366,6 +373,7 @@ def _read_welcome(fields: Mapping[str, Any]) -> Welcome:
         max_clients=read.integer(fields, "max_clients"),
         resume_token=read.text(fields, "resume_token", MAX_TEXT),
         uptime=read.integer_or(None, fields, "uptime"),
+        role=messages.role_of(fields),
     )
     if not 0.05 <= welcome.heartbeat_interval < welcome.connection_timeout:
         raise read.wrong("heartbeat_interval", "at least 0.05 seconds and below connection_timeout")
@@ -387,6 +395,7 @@ def _read_entry(row: Mapping[str, Any]) -> Entry:
         observed_ip=read.text_or(ip, row, "observed_ip", MAX_TEXT),
         since=read.integer_or(0, row, "since"),
         state=read.choice_or(HERE, row, "state", STATES),
+        role=messages.role_of(row),
     )
 
 
@@ -429,6 +438,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
     "pong": lambda fields: Pong(read.integer_or(None, fields, "seq"), read.integer_or(None, fields, "rev")),
     "leave": lambda fields: Leave(),
     "error": _read_error,
+    **messages.READERS,
 }
 
 _ROSTER_READERS: Mapping[str, Callable[[Mapping[str, Any], read.Look], Message]] = {

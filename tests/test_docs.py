@@ -23,6 +23,7 @@ from rollcall.server import config
 from rollcall.server.roster import Caller, Roster
 from rollcall.wire import lines, packing, text
 from rollcall.wire.errors import ProtocolError
+from rollcall.wire.messages import RoomInfo
 from tests.helpers import RawClient, running_server
 from tests.test_house import FLOOR, FRONT_DOORS, MAY_IMPORT, MODULES, name_of, place_of
 
@@ -115,7 +116,12 @@ def fields_of(message: type) -> Set[str]:
 
 @pytest.mark.parametrize(
     ("title", "message"),
-    [("register (client)", Register), ("welcome (server)", protocol.Welcome), ("client_list (server)", protocol.Entry)],
+    [
+        ("register (client)", Register),
+        ("welcome (server)", protocol.Welcome),
+        ("client_list (server)", protocol.Entry),
+        ("hello (client) and room (server)", RoomInfo),
+    ],
 )
 def test_every_field_has_its_row(title: str, message: type) -> None:
     assert {name for row in table(title) for name in names(row[0])} == fields_of(message)
@@ -123,7 +129,7 @@ def test_every_field_has_its_row(title: str, message: type) -> None:
 
 def test_the_fields_that_may_be_absent_are_called_optional() -> None:
     optional = {name for row in table("register (client)") for name in names(row[0]) if "optional" in row[1]}
-    every = Register("h", 1, 2, "Ann", "d", "t", False, True, "a", "i", 1)
+    every = Register("h", 1, 2, "Ann", "d", "t", False, True, "a", "i", 1, "teacher", "p")
     line = json.loads(encode(every))
     for name in optional:
         for changed in ({**line, name: None}, {key: value for key, value in line.items() if key != name}):

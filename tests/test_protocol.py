@@ -33,6 +33,7 @@ from protocol import (
 )
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.fields import MAX_ROWS, ROWS_BETWEEN_LOOKS
+from rollcall.wire.messages import Auth, Denied, Done, Hello, Kick, RoomInfo, Substitute
 from rollcall.wire.packing import pack
 
 WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "fWKqjBFDbwl47oUTGv8fdA")
@@ -56,6 +57,24 @@ MESSAGES: List[Message] = [
     Leave(),
     Error("server_full", "the server is full", 5.0),
     Error("kicked", "goodbye"),
+    Register("192.168.1.5", 50000, 2, "Ann", role="teacher", proof="5f" * 32),
+    dataclasses.replace(WELCOME, role="substitute"),
+    ClientList((Entry("10.0.0.1", 1, 3, "Ann", "10.0.0.9", 12, "late", "teacher"),), "Xk3f", 12),
+    Hello(),
+    Hello("app 1"),
+    RoomInfo("Room 12", 2, "app 1", True, "Xk3f"),
+    RoomInfo("Room 12", 2, "app 1", False, "Xk3f", "code", "n0nce", ("Ann", "Zoë"), "class", 180),
+    RoomInfo("Room 12", 2, "app 1", False, "Xk3f", names=()),
+    Auth("n,,n=class,r=abc"),
+    Auth("n,,n=class,r=abc", "device"),
+    Kick(0),
+    Kick(7, 240, "Back after the break, please.", 3),
+    Substitute(),
+    Substitute(1),
+    Done("kick"),
+    Done("substitute", 1, "until midnight", "SUB-1234"),
+    Denied("kick", "only a teacher may do that"),
+    Denied("kick", "only a teacher may do that", 0),
     Unknown("weather"),
 ]
 REGISTER: Dict[str, Any] = {"type": "register", "client_ip": "10.0.0.1", "client_port": 5, "protocol": 2, "name": "Ann"}
@@ -130,12 +149,24 @@ def test_unknown_fields_are_ignored_and_unknown_types_are_named() -> None:
         ({"instance": "x" * 65}, "bad_message", "instance: must be text of at most 64 characters"),
         ({"attempt": -1}, "bad_message", "attempt: must be a whole number"),
         ({"attempt": "1"}, "bad_message", "attempt"),
+        ({"proof": "x" * 65}, "bad_message", "proof"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_right(changes: Dict[str, Any], code: str, words: str) -> None:
     error = refusal(altered(**changes))
     assert error.code == code
     assert words in str(error)
+
+
+def test_nobody_asks_to_be_anything_but_a_teacher() -> None:
+    for role in ("member", "substitute", "king", 5, None):
+        message = decode(altered(role=role))
+        assert isinstance(message, Register) and message.role == "member"
+
+
+def test_a_sentence_for_a_person_shows_what_cannot_be_shown() -> None:
+    assert decode(b'{"type":"kick","id":1,"message":"a\\u001b[1mb"}') == Kick(1, 0, "a\\x1b[1mb")
+    assert decode(b'{"type":"denied","act":"kick","message":"a\\nb"}') == Denied("kick", "a\\nb")
 
 
 def test_names_are_trimmed_and_all_scripts_are_welcome() -> None:
@@ -173,6 +204,14 @@ def test_names_are_trimmed_and_all_scripts_are_welcome() -> None:
         (b'{"type":"roster_delta","epoch":"e","rev":2,"up":{}}', "up: must be a list of objects"),
         (b'{"type":"roster_delta","epoch":"e","from":-1,"rev":2}', "from"),
         (b'{"type":"roster_delta","epoch":"e","from":1}', "rev"),
+        (b'{"type":"auth"}', "data: must be text of at most 1000 characters"),
+        (b'{"type":"auth","data":"' + b"x" * 1001 + b'"}', "data"),
+        (b'{"type":"kick"}', "id: must be a whole number"),
+        (b'{"type":"kick","id":1,"minutes":241}', "minutes: must be a whole number from 0 to 240"),
+        (b'{"type":"kick","id":1,"message":"' + b"x" * 201 + b'"}', "message: must be a text of at most 200"),
+        (b'{"type":"kick","id":1,"message":5}', "message"),
+        (b'{"type":"room","server_name":"a","protocol":2,"epoch":"e","names":"Ann"}', "names: must be a list"),
+        (b'{"type":"room","server_name":"a","protocol":2,"epoch":"e","closed":"yes"}', "closed: must be true or false"),
         (b'{"type":"packed"}', "zlib: must be a zlib stream in base64"),
         (b'{"type":"packed","zlib":"@@"}', "zlib"),
     ],
@@ -293,6 +332,12 @@ SERVER_LINES: List[Dict[str, Any]] = [
     {"type": "error", "code": "x", "message": None, "retry_after": None},
     {**json.loads(encode(WELCOME)), "uptime": None},
     {"type": "client_list", "clients": [{"ip": "a", "port": 1, "id": None, "name": None}], "epoch": None, "rev": None},
+    {**json.loads(encode(WELCOME)), "role": None},
+    {"type": "hello", "app": None},
+    {"type": "kick", "id": 1, "message": None, "ref": None},
+    {"type": "done", "act": "kick", "ref": None, "note": None},
+    {"type": "denied", "act": "kick", "message": "no", "ref": None},
+    {"type": "room", "server_name": "a", "protocol": 2, "epoch": "e", "names": None, "record_days": None},
     {"type": "roster_delta", "epoch": "e", "from": None, "rev": 2, "up": None, "down": None},
     {"type": "roster_delta", "epoch": "e", "rev": 2, "down": [{"id": 1, "reason": None}]},
     {
@@ -319,7 +364,7 @@ def test_null_is_absent_for_every_optional_field(fields: Dict[str, Any]) -> None
 
 
 def test_null_is_absent_for_every_optional_field_of_a_registration() -> None:
-    every = encode(Register("h", 5, 2, "Ann", "device", "token", False, True, "app", "instance", 2))
+    every = encode(Register("h", 5, 2, "Ann", "device", "token", False, True, "app", "instance", 2, "teacher", "proof"))
     optional = set(json.loads(every)) - {"type", "client_ip", "client_port", "name"}
     for key in optional:
         changed = {**json.loads(every), key: None}
@@ -330,7 +375,8 @@ def test_null_is_absent_for_every_optional_field_of_a_registration() -> None:
 @pytest.mark.parametrize("message", [WELCOME, *MESSAGES[:3]], ids=repr)
 def test_null_is_no_value_of_a_required_field(message: Message) -> None:
     fields = json.loads(encode(message))
-    required = {"client_ip", "client_port", "name"} if isinstance(message, Register) else set(fields) - {"uptime"}
+    of_registration = {"client_ip", "client_port", "name"}
+    required = of_registration if isinstance(message, Register) else set(fields) - {"uptime", "role"}
     for key in required & set(fields):
         assert key in str(refusal(json.dumps({**fields, key: None}).encode()))
 
