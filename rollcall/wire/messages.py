@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
 from rollcall.wire import fields as read
 from rollcall.wire.fields import MAX_TEXT
-from rollcall.wire.text import MAX_NAME, check_name, printable
+from rollcall.wire.text import MAX_NAME, check_name, counted, printable
 
 MEMBER, TEACHER, SUBSTITUTE = "member", "teacher", "substitute"
 ROLES = (MEMBER, TEACHER, SUBSTITUTE)
@@ -143,7 +143,7 @@ def _sentence(fields: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > MAX_SENTENCE:
-        raise read.wrong(key, f"a text of at most {MAX_SENTENCE} characters")
+        raise read.wrong(key, f"a text of at most {counted(MAX_SENTENCE, 'character')}")
     return printable(value, MAX_SENTENCE)
 
 
@@ -157,7 +157,7 @@ def _names(fields: Mapping[str, Any]) -> Optional[Tuple[str, ...]]:
     if names is None:
         return None
     if not isinstance(names, list) or len(names) > MAX_NAMES:
-        raise read.wrong("names", f"a list of at most {MAX_NAMES} names")
+        raise read.wrong("names", f"a list of at most {counted(MAX_NAMES, 'name')}")
     return tuple(map(check_name, names))
 
 
