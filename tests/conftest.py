@@ -55,6 +55,15 @@ def _children() -> List[str]:
     return found
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also what takes minutes: a soak, long runs of noise")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("long") and not item.config.getoption("--long"):
+        pytest.skip("takes minutes: run it with --long")
+
+
 def pytest_collection_finish() -> None:
     """What stands before the first test (modules, strategies, the tests themselves) need not be looked through again
     after each of them: that took 30 ms of every test."""
