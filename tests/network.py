@@ -48,6 +48,21 @@ class Network:
         for address in addresses:
             self.ip(f"addr add {address} dev {name}" + (" nodad" if ":" in address else ""))
 
+    def cable(self, other: Network, name: str, own: str, far: str) -> None:
+        """A cable to another namespace: a card called ``name`` at each end, with these addresses."""
+        self.ip(f"link add {name} type veth peer name {name} netns {other.name}")
+        for network, address in ((self, own), (other, far)):
+            network.ip(f"addr add {address} dev {name}")
+            network.ip(f"link set {name} up")
+
+    def lose(self, address: str, name: str) -> None:
+        """From now on nothing that is sent to ``address`` arrives, and nobody is told: its card is called otherwise."""
+        self.ip(f"neigh replace {address} lladdr 02:00:00:00:00:99 dev {name} nud permanent")
+
+    def find(self, address: str, name: str) -> None:
+        """What is sent to ``address`` arrives again."""
+        self.ip(f"neigh del {address} dev {name}")
+
     def program(self, *arguments: Union[str, Path]) -> Program:
         """Python with these arguments, inside."""
         command = ("netns", "exec", self.name, sys.executable, "-u", *arguments)
