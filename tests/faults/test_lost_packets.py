@@ -1,4 +1,4 @@
-"""Two machines, two network namespaces and a cable: packets are lost in one direction or in both, and nobody is told."""
+"""Two machines, two network namespaces, a cable: packets are lost in one direction or in both, and nobody is told."""
 
 from __future__ import annotations
 
