@@ -9,6 +9,7 @@ alike is decoded once. Also a program, for a second process that nothing else de
 
 from __future__ import annotations
 
+import argparse
 import json
 import selectors
 import socket
@@ -228,10 +229,18 @@ def watch(port: int) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    ping = kinds.add_parser("ping", help="ping until the input ends, then print the round trips")
+    ping.add_argument("port", type=int)
+    ping.add_argument("clients", type=int)
+    ping.add_argument("rate", type=float, help="pings a second of all together")
+    kinds.add_parser("watch", help="print each member that is lost").add_argument("port", type=int)
+    arguments = parser.parse_args()
     try:
-        if sys.argv[1] == "ping":
-            ping_steadily(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+        if arguments.kind == "ping":
+            ping_steadily(arguments.port, arguments.clients, arguments.rate)
         else:
-            watch(int(sys.argv[2]))
+            watch(arguments.port)
     except (KeyboardInterrupt, BrokenPipeError, ConnectionError):
         pass

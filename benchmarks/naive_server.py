@@ -6,9 +6,9 @@ load. The newcomer gets the full list; nobody is told of changes, nothing is bou
 
 from __future__ import annotations
 
+import argparse
 import json
 import socketserver
-import sys
 import threading
 import time
 from typing import Dict
@@ -65,6 +65,9 @@ last_seen: Dict[int, float] = {}
 lock = threading.Lock()  # guards both
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("port", type=int, help="where it listens on 127.0.0.1")
+    port = parser.parse_args().port
     threading.Thread(target=sweep, daemon=True).start()
-    with Server(("127.0.0.1", int(sys.argv[1])), Handler) as server:
+    with Server(("127.0.0.1", port), Handler) as server:
         server.serve_forever()

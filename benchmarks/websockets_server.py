@@ -5,10 +5,10 @@ Its own keepalive and compression are off, which is in its favour: each costs it
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import socket
-import sys
 from typing import Any
 
 PONG = json.dumps({"type": "pong"})
@@ -43,7 +43,11 @@ async def serve_with_asyncio(port: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "threads":
-        serve_with_threads(int(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("kind", choices=("threads", "asyncio"), help="which of the library's two servers")
+    parser.add_argument("port", type=int, help="where it listens on 127.0.0.1")
+    arguments = parser.parse_args()
+    if arguments.kind == "threads":
+        serve_with_threads(arguments.port)
     else:
-        asyncio.run(serve_with_asyncio(int(sys.argv[2])))
+        asyncio.run(serve_with_asyncio(arguments.port))
