@@ -13,7 +13,8 @@ from tests.helpers import ROOT
 
 FLOOR = "floor"  # what protocol.py stands on: it imports nothing of ours but itself
 FLOOR_MODULES = {
-    f"rollcall.wire.{name}" for name in ("errors", "text", "lines", "fields", "packing", "address", "messages", "class_messages")
+    f"rollcall.wire.{name}"
+    for name in ("errors", "text", "lines", "fields", "packing", "address", "messages", "class_messages")
 }
 FRONT_DOORS = ("server", "client", "client_gui")
 MAY_IMPORT: Dict[str, Set[str]] = {
