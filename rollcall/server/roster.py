@@ -32,6 +32,7 @@ from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 from protocol import HERE, LATE, LOST, Departure, Entry
 from rollcall.server.tokens import Tokens
 from rollcall.wire.clock import monotonic
+from rollcall.wire.messages import MEMBER
 from rollcall.wire.text import counted
 
 LATE_AFTER = 1.5
@@ -43,6 +44,10 @@ of the lease is taken for it."""
 
 DEPARTED = 1024
 """Instances that are remembered after their members went, at least: a call of theirs may still wait to be read."""
+
+TEACHERS = 8
+"""Seats for teachers and substitutes. They take none of ``max_clients``, nor of an address: a full class must not keep
+its teacher out."""
 
 SWEEP_BATCH = 500
 """Leases that one sweep looks at under the lock, so that a mass expiry never holds up the heartbeats."""
@@ -67,6 +72,8 @@ class Caller(NamedTuple):
     resume_token: Optional[str] = None
     instance: str = ""
     attempt: int = 0
+    device_id: str = ""
+    role: str = MEMBER
 
 
 class Joined(NamedTuple):
@@ -78,6 +85,17 @@ class Joined(NamedTuple):
     late_after: float
     replaced: Optional[int]
     resumed: bool
+
+
+class Removed(NamedTuple):
+    """The outcome of `Roster.kick`: who it was, and by what its client would be known again."""
+
+    session_id: int
+    entry: Entry
+    version: int
+    instance: str
+    device_id: str
+    resume_token: str
 
 
 class Expired(NamedTuple):
@@ -130,11 +148,13 @@ class _Session:
 
 @dataclass
 class _Member:
-    __slots__ = ("attempt", "entry", "instance", "session_id")
+    __slots__ = ("attempt", "device_id", "entry", "instance", "session_id", "version")
     entry: Entry
     session_id: int
     instance: str
     attempt: int
+    device_id: str
+    version: int
 
 
 class Roster:
@@ -183,6 +203,7 @@ class Roster:
         self._instances: Dict[str, int] = {}
         self._departed: OrderedDict[str, Tuple[int, int]] = OrderedDict()
         self._per_address: Dict[str, int] = {}
+        self._teachers = 0  # members that are teachers or substitutes
         self._next_member = 1
         # To be read without the lock, too: one word, and a stale value is only an older truth. No properties: every
         # pong tells the revision.
@@ -216,7 +237,8 @@ class Roster:
         Returns None if the session is to end without a word: its registration deadline was first, or its client has
         called again since and that call was read before this one. Raises `RosterFull`; the session is removed then.
         """
-        by_token = None if caller.resume_token is None else self._tokens.member_of(caller.resume_token)
+        token = caller.resume_token
+        by_token = None if token is None else self._tokens.member_of(token, caller.device_id)
         with self._lock:
             session = self._sessions.get(session_id)
             if session is None or session.member_id is not None:
@@ -229,19 +251,19 @@ class Roster:
             if member_id is None:
                 member_id = by_token
             older = self._members.get(member_id) if member_id is not None else None
-            if older is None:
-                full = self._full_locked(caller.observed_ip)
+            if older is None or (older.entry.role == MEMBER) != (caller.role == MEMBER):
+                full = self._full_locked(caller)
                 if full:
                     self._drop_session_locked(session_id)
                     raise RosterFull(full)
-            else:
+            if older is not None:
                 self._drop_session_locked(older.session_id)
                 self._forget_locked(older)
             if member_id is None:
                 member_id = self._next_member
                 self._next_member += 1
             entry = self._seat_locked(session, member_id, caller, older)
-        token, late_after = self._tokens.of(member_id), session.lease.late_after
+        token, late_after = self._tokens.of(member_id, caller.device_id), session.lease.late_after
         return Joined(entry, token, late_after, older.session_id if older is not None else None, resumed)
 
     def renew(self, session_id: int, now: float) -> int:
@@ -274,6 +296,21 @@ class Roster:
         """
         with self._lock:
             return self._remove_locked(session_id, reason)
+
+    def member(self, member_id: int) -> Optional[Entry]:
+        """The row of a member, if it is here."""
+        with self._lock:
+            member = self._members.get(member_id)
+            return None if member is None else member.entry
+
+    def known_as(self, member_id: int) -> Optional[Removed]:
+        """By what a member that is here would be known again."""
+        with self._lock:
+            member = self._members.get(member_id)
+        if member is None:
+            return None
+        token = self._tokens.of(member_id, member.device_id)
+        return Removed(member.session_id, member.entry, member.version, member.instance, member.device_id, token)
 
     def drop_unregistered(self, session_id: int) -> bool:
         """End a session that is no member's, or has ended already. False if it is a member's, and nothing is done."""
@@ -354,9 +391,12 @@ class Roster:
             return member_id, self._members[member_id].attempt
         return self._departed.get(instance, (None, 0))
 
-    def _full_locked(self, observed_ip: str) -> str:
-        """Why nobody else can come in from this address; empty if somebody can."""
-        if len(self._members) >= self._max_clients:
+    def _full_locked(self, caller: Caller) -> str:
+        """Why nobody else can come in as this and from this address; empty if somebody can."""
+        if caller.role != MEMBER:
+            return "" if self._teachers < TEACHERS else f"all {TEACHERS} seats for teachers are taken"
+        observed_ip = caller.observed_ip
+        if len(self._members) - self._teachers >= self._max_clients:
             return f"the server is full: it takes {counted(self._max_clients, 'client')}"
         if 0 < self._max_per_address <= self._per_address.get(observed_ip, 0):
             return f"the server takes {counted(self._max_per_address, 'client')} from one address, and has them"
@@ -368,14 +408,18 @@ class Roster:
         since = older.entry.since if older is not None else int(now - self._started)
         # One text where the two are equal, which they mostly are.
         ip = caller.observed_ip if caller.ip == caller.observed_ip else caller.ip
-        entry = Entry(ip, caller.port, member_id, caller.name, caller.observed_ip, since)
+        entry = Entry(ip, caller.port, member_id, caller.name, caller.observed_ip, since, HERE, caller.role)
         session.member_id = member_id
         session.lease = self._leases[caller.version]
-        self._members[member_id] = _Member(entry, session.id, caller.instance, caller.attempt)
+        self._members[member_id] = _Member(
+            entry, session.id, caller.instance, caller.attempt, caller.device_id, caller.version
+        )
         if caller.instance:
             self._instances[caller.instance] = member_id
             self._departed.pop(caller.instance, None)
-        if self._max_per_address:
+        if caller.role != MEMBER:
+            self._teachers += 1
+        elif self._max_per_address:
             self._per_address[entry.observed_ip] = self._per_address.get(entry.observed_ip, 0) + 1
         self._last_seen[session.id] = now
         deadline = now + session.lease.late_after
@@ -391,7 +435,9 @@ class Roster:
             self._departed[member.instance] = (member.entry.id, member.attempt)
             if len(self._departed) > max(DEPARTED, self._max_clients):
                 self._departed.popitem(last=False)
-        if self._max_per_address:
+        if member.entry.role != MEMBER:
+            self._teachers -= 1
+        elif self._max_per_address:
             left = self._per_address[member.entry.observed_ip] - 1
             if left:
                 self._per_address[member.entry.observed_ip] = left

@@ -30,6 +30,9 @@ LEAST_FOR_TEACHING = 10
 MOST = 64
 """Characters of a code after folding, at most."""
 
+SUBSTITUTE = "SUB"
+"""How the codes for substitutes begin, and no other: by it a client knows which user name a code is for."""
+
 _MOST_TYPED = 4 * MOST  # with every space and hyphen that somebody may put between them
 
 ALPHABET = "CDFGHJKMNPQRTWXY34679"
@@ -127,6 +130,8 @@ def teacher_code(text: str, joining: Folded = Folded("")) -> Folded:
 def _strong(text: str, least: int) -> Folded:
     code = fold(text)
     reason = weakness(code, least)
+    if not reason and code.startswith(SUBSTITUTE):
+        reason = f"begins with {SUBSTITUTE}, as the codes for substitutes do"
     if reason:
         raise UnfitCode(reason)
     return code
@@ -139,3 +144,8 @@ def new_code(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
         code = "-".join(groups)
         if not weakness(fold(code), LEAST_FOR_TEACHING):  # one in 85 million repeats itself
             return code
+
+
+def substitute_code(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
+    """A new code for a substitute, such as ``SUB-KDWH-9RTC-4MXF``: as hard to guess as `new_code`."""
+    return f"{SUBSTITUTE}-{new_code(choose)}"

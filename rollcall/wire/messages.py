@@ -108,8 +108,18 @@ class Denied:
     ref: Optional[int] = None
 
 
-Around = Union[Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied]
-AROUND = (Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied)
+@dataclass(frozen=True)
+class Notice:
+    """To teachers, unasked: what they should know about a member (``id``). ``about`` says for programs what it is
+    ("kicked": it came under the name of somebody who was removed), ``message`` says it for a person."""
+
+    about: str
+    message: str
+    id: Optional[int] = None
+
+
+Around = Union[Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied, Notice]
+AROUND = (Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied, Notice)
 
 TYPES: Mapping[type, str] = {
     Hello: "hello",
@@ -119,6 +129,7 @@ TYPES: Mapping[type, str] = {
     Substitute: "substitute",
     Done: "done",
     Denied: "denied",
+    Notice: "notice",
 }
 
 
@@ -191,4 +202,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Around]] = {
         read.text(fields, "act", MAX_TEXT), _ref(fields), _said(fields, "note", 1000), _said(fields, "code", MAX_TEXT)
     ),
     "denied": lambda fields: Denied(read.text(fields, "act", MAX_TEXT), _said(fields, "message", 1000), _ref(fields)),
+    "notice": lambda fields: Notice(
+        read.text(fields, "about", MAX_TEXT), _said(fields, "message", 1000), read.integer_or(None, fields, "id")
+    ),
 }

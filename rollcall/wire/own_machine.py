@@ -1,13 +1,13 @@
 """Who sits at the server's own machine: whoever can read the file that the server writes there at each start.
 
-The file (`file_name`, one for each port, mode 0600, in the folder of the server's data) holds a random key, the epoch of
-that start and the fingerprint of the server's certificate (empty if it has none). A client that can read it proves so
-in its ``register``, by an HMAC (RFC 2104) over the ``nonce`` that this connection was given in ``room``, the epoch and,
-inside TLS, the channel binding of `rollcall.wire.binding`. So neither the key nor anything that could be used again
-crosses the wire, and addresses decide nothing.
+The file (`file_name`, one for each port, mode 0600, in the folder of the server's data) holds a random key, the epoch
+of that start and the fingerprint of the server's certificate (empty if it has none). A client that can read it proves
+so in its ``register``, by an HMAC (RFC 2104) over the ``nonce`` that this connection was given in ``room``, the epoch
+and, inside TLS, the channel binding of `rollcall.wire.binding`. So neither the key nor anything that could be used
+again crosses the wire, and addresses decide nothing.
 
-A client gives the proof to nobody but the server of the file (`OwnMachine.proof_for`): one that only looks like it could
-pass the proof on. So a server that has a certificate takes it inside TLS only; one that has none is only as safe as the
+A client gives the proof to nobody but the server of the file (`OwnMachine.proof_for`): one that only looks like it
+could pass the proof on. So a server that has a certificate takes it inside TLS only; one that has none is only as safe as the
 way to it, which a client must know to be its own machine (a loopback address).
 
 The server's side: `OwnMachine.new`, `to_text`, `proof`. The client's: `from_text`, `proof_for`. Both bring the file's
