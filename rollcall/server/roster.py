@@ -62,7 +62,8 @@ class RosterFull(Exception):
 
 class Caller(NamedTuple):
     """Who registers: what its `register` says, and ``observed_ip``, where the server sees it. ``version`` is that of
-    the protocol. Without an ``instance`` (older clients) the last call that is read wins."""
+    the protocol. Without an ``instance`` (older clients) the last call that is read wins. ``role`` is what
+    has been proven, never what was asked for."""
 
     name: str
     ip: str
@@ -87,12 +88,11 @@ class Joined(NamedTuple):
     resumed: bool
 
 
-class Removed(NamedTuple):
-    """The outcome of `Roster.kick`: who it was, and by what its client would be known again."""
+class Known(NamedTuple):
+    """A member, and by what its client would be known again if it went and came back."""
 
     session_id: int
     entry: Entry
-    version: int
     instance: str
     device_id: str
     resume_token: str
@@ -148,20 +148,19 @@ class _Session:
 
 @dataclass
 class _Member:
-    __slots__ = ("attempt", "device_id", "entry", "instance", "session_id", "version")
+    __slots__ = ("attempt", "device_id", "entry", "instance", "session_id")
     entry: Entry
     session_id: int
     instance: str
     attempt: int
     device_id: str
-    version: int
 
 
 class Roster:
     """The members of one server run, their leases and the history of changes. Thread-safe.
 
     All times are seconds. ``max_clients`` bounds the members, ``max_per_address`` those that come from one address (0
-    is no limit); a connection takes a seat when it registers, not before. ``version_1_timeout`` is the lease of
+    is no limit), and `TEACHERS` those who are none of the class; a connection takes a seat when it registers, not before. ``version_1_timeout`` is the lease of
     version 1 clients, which beat every `VERSION_1_INTERVAL`.
     """
 
@@ -297,20 +296,14 @@ class Roster:
         with self._lock:
             return self._remove_locked(session_id, reason)
 
-    def member(self, member_id: int) -> Optional[Entry]:
-        """The row of a member, if it is here."""
-        with self._lock:
-            member = self._members.get(member_id)
-            return None if member is None else member.entry
-
-    def known_as(self, member_id: int) -> Optional[Removed]:
+    def known_as(self, member_id: int) -> Optional[Known]:
         """By what a member that is here would be known again."""
         with self._lock:
             member = self._members.get(member_id)
         if member is None:
             return None
         token = self._tokens.of(member_id, member.device_id)
-        return Removed(member.session_id, member.entry, member.version, member.instance, member.device_id, token)
+        return Known(member.session_id, member.entry, member.instance, member.device_id, token)
 
     def drop_unregistered(self, session_id: int) -> bool:
         """End a session that is no member's, or has ended already. False if it is a member's, and nothing is done."""
@@ -411,9 +404,7 @@ class Roster:
         entry = Entry(ip, caller.port, member_id, caller.name, caller.observed_ip, since, HERE, caller.role)
         session.member_id = member_id
         session.lease = self._leases[caller.version]
-        self._members[member_id] = _Member(
-            entry, session.id, caller.instance, caller.attempt, caller.device_id, caller.version
-        )
+        self._members[member_id] = _Member(entry, session.id, caller.instance, caller.attempt, caller.device_id)
         if caller.instance:
             self._instances[caller.instance] = member_id
             self._departed.pop(caller.instance, None)

@@ -7,8 +7,8 @@ and, inside TLS, the channel binding of `rollcall.wire.binding`. So neither the 
 again crosses the wire, and addresses decide nothing.
 
 A client gives the proof to nobody but the server of the file (`OwnMachine.proof_for`): one that only looks like it
-could pass the proof on. So a server that has a certificate takes it inside TLS only; one that has none is only as safe as the
-way to it, which a client must know to be its own machine (a loopback address).
+could pass the proof on. So a server that has a certificate takes it inside TLS only; one that has none is
+only as safe as the way to it, which a client must know to be its own machine (a loopback address).
 
 The server's side: `OwnMachine.new`, `to_text`, `proof`. The client's: `from_text`, `proof_for`. Both bring the file's
 content themselves. No I/O, no threads, and no state that changes.
