@@ -29,16 +29,19 @@ import socket
 import socketserver
 import threading
 from collections import deque
+from functools import partial
 from typing import Any, Callable, Deque, Optional, Sequence, Tuple
 
 from protocol import LOST, Error, __version__, encode
 from rollcall.program.ending import run
+from rollcall.program.folders import data_folder
 from rollcall.program.frozen import OwnFiles, program_name
 from rollcall.program.os_errors import BLOCKED, is_blocked, is_taken, number_of, reason
 from rollcall.program.signals import Signals
 from rollcall.server.config import ConfigError, ServerConfig, load
 from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS, ClientHandler
+from rollcall.server.keys import KeysError, RoomKeys, room_keys
 from rollcall.server.machine import (
     LOOK_AGAIN,
     listening_address,
@@ -88,7 +91,8 @@ class RollcallServer(socketserver.ThreadingTCPServer):
     """The server as an object: construct (which binds and listens), `start`, `stop`.
 
     ``address`` is where it listens. Raises OSError if it cannot. ``trace`` gets every line on the wire; ``quiet`` is
-    True when nobody wants to see single heartbeats, which lets handlers answer them without parsing JSON.
+    True when nobody wants to see single heartbeats, which lets handlers answer them without parsing JSON. ``keys`` are
+    those of the room's door; without them it is open, and speaks no TLS.
     """
 
     # socketserver's own defaults lose half a class at the bell: 5 connections may wait to be accepted there.
@@ -106,6 +110,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         trace: Optional[Trace] = None,
         quiet: bool = True,
         clock: Callable[[], float] = monotonic,
+        keys: Optional[RoomKeys] = None,
     ) -> None:
         self.address_family, target = listening_address(config.host, config.port if port is None else port)
         # The accept thread only. Before socketserver's own constructor: that closes the server if it cannot bind.
@@ -115,7 +120,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self._complained_at = -math.inf
         self._stopping = False
         super().__init__(target, ClientHandler)
-        self.room = Room(config, trace, quiet, clock)
+        self.room = Room(config, trace, quiet, clock, keys)
         self._accept_thread = threading.Thread(target=self._accept, name="accept", daemon=True)
 
     @property
@@ -142,16 +147,18 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         hears why, then nothing else is sent, then the rest is cut. False if a thread did not end in time."""
         ended = [self._stop_accepting()]
         self.server_close()
-        room, goodbye = self.room, encode(Error("server_shutdown", "the server is stopping"))
+        room, goodbye = self.room, Error("server_shutdown", "the server is stopping")
         for connection in room.connections():
-            connection.send(goodbye, last=True)
+            room.last_words(connection, goodbye)
         ended += [room.publisher.stop(), room.sweeper.stop()]
         for connection in room.connections():
             connection.finish_sending()
         room.wait_until_empty(STOP_PATIENCE)
         for connection in room.connections():
             connection.hang_up()
-        ended += [room.wait_until_empty(STUCK_AFTER), room.journal.stop()]
+        ended.append(room.wait_until_empty(STUCK_AFTER))
+        room.note_wrong_codes(room.attempts.tallies())
+        ended.append(room.journal.stop())
         return all(ended)
 
     def _stop_accepting(self) -> bool:
@@ -237,7 +244,8 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         client's register unread, would be a reset, and some systems then throw the words away."""
         try:
             request.setblocking(False)
-            request.send(encode(self._full()))
+            if not self.room.keys.closed:  # else it is TLS that is spoken here: see Room.last_words
+                request.send(encode(self._full()))
             request.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it is gone already
@@ -254,7 +262,8 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         try:
             request, _ = self.socket.accept()
             request.setblocking(False)
-            request.send(encode(self._full()))
+            if not self.room.keys.closed:
+                request.send(encode(self._full()))
             request.close()
         except OSError:
             threading.Event().wait(0.05)  # nothing to be had at all: a pause instead of a spin
@@ -286,12 +295,12 @@ class RollcallServer(socketserver.ThreadingTCPServer):
 # --- the program --------------------------------------------------------------------------------------------------
 
 
-def listen(config: ServerConfig, trace: Optional[Trace], quiet: bool) -> RollcallServer:
+def listen(config: ServerConfig, trace: Optional[Trace], quiet: bool, keys: Optional[RoomKeys] = None) -> RollcallServer:
     """A server on the first free port of ``port_attempts``. Raises OSError of the last attempt."""
     last = 0 if config.port == 0 else min(config.port_attempts, 65536 - config.port) - 1
     for attempt in range(last + 1):
         try:
-            return RollcallServer(config, config.port + attempt, trace, quiet)
+            return RollcallServer(config, config.port + attempt, trace, quiet, keys=keys)
         except OSError as error:
             if not is_taken(error) or attempt == last:
                 raise
@@ -339,7 +348,11 @@ def _run(argv: Optional[Sequence[str]], observers: Observers) -> int:
     if config.one_cpu:
         run_on_one_cpu(config.max_clients)
     try:
-        server = listen(config, observers.trace if arguments.trace else None, not arguments.verbose)
+        keys = room_keys(config, data_folder(), partial(log.warning, "%s"))
+        server = listen(config, observers.trace if arguments.trace else None, not arguments.verbose, keys)
+    except KeysError as error:
+        observers.complain(f"{program}: {error}")
+        return 2
     except OSError as error:
         observers.complain(f"{program}: {_cannot_listen(config, error)}")
         return 1
@@ -349,16 +362,20 @@ def _run(argv: Optional[Sequence[str]], observers: Observers) -> int:
 def _serve(server: RollcallServer, observers: Observers) -> int:
     """Run a server that listens until a signal says goodbye; the exit code."""
     signals = Signals()
-    server.start()
     host, port = server.address
+    keys = server.room.keys
+    keys.let_in_own_machine(data_folder(), port, server.room.epoch)
+    server.start()
     listening = f"Listening on {Address(host, port)}"
     observers.say(listening)
     observers.note_in_file(listening)
+    observers.say(*keys.describe())
     told = tell_addresses(observers.say, host, port)
     while signals.wait(math.inf if told else LOOK_AGAIN) is None:
         told = tell_addresses(observers.say, host, port, once_there=True)
     server.room.journal.note(log, logging.INFO, "stopping: telling %s", counted(len(server.room.roster), "client"))
     ended = server.stop()
+    keys.forget_own_machine()
     if not ended:
         log.error("a thread did not end; it is left behind")
     log.info("stopped")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 import sys
 from dataclasses import dataclass, field, fields
@@ -25,6 +26,7 @@ from protocol import __version__
 from rollcall.program.frozen import bundled_file, program_folder, program_name
 from rollcall.server.settings_text import explain, line_number, value_as_written
 from rollcall.wire.address import DEFAULT_PORT, parse_host, parse_port
+from rollcall.wire.messages import CODE, NOBODY, PROOFS, THIS_MACHINE
 from rollcall.wire.text import MAX_NAME, check_name, printable
 
 CONFIG_NAME = "config.toml"
@@ -32,8 +34,19 @@ SECTION = "server"
 HIDDEN_ENDINGS = (".txt", ".toml", ".rtf")
 """What editors put behind the name of a file that is saved as text; Windows and macOS hide it."""
 
-DEFAULT, COMMAND_LINE, BUNDLED = "default", "command line", "bundled default"
+DEFAULT, COMMAND_LINE, ENVIRONMENT, BUNDLED = "default", "command line", "environment", "bundled default"
 
+AUTO = "auto"
+"""The join code that the server makes itself."""
+
+MOST_CODE, MOST_PATH = 256, 4096
+"""Characters of a code as it is written, spaces and hyphens included, and of the name of a file."""
+
+ENVIRONMENT_OF = {"join_code": "ROLLCALL_JOIN_CODE", "teacher_code": "ROLLCALL_TEACHER_CODE"}
+"""What may stand in the environment, so that it is not in the list of processes."""
+
+ARGUMENTS = ("host", "port", "name", "join_code", "teacher_code")
+"""What the command line may say."""
 
 LEAST_TIMEOUT = 0.2
 VERSION_1_TIMEOUT = 150.0
@@ -53,12 +66,18 @@ class Option:
     low: float
     high: float
     help: str
+    choices: Tuple[str, ...] = ()
+    is_secret: bool = False
+    """Never shown: the settings are printed where a projector shows them."""
 
     @property
     def allowed(self) -> str:
         """What a value must be, as one phrase for an error message or a table."""
         if isinstance(self.default, bool):
             return "true or false"
+        if self.choices:
+            *most, last = (f'"{choice}"' for choice in self.choices)
+            return f"{', '.join(most)} or {last}"
         if isinstance(self.default, str):
             return f"text of {self.low:.0f} to {self.high:.0f} characters"
         kind = "a whole number" if isinstance(self.default, int) else "a number"
@@ -68,6 +87,8 @@ class Option:
         """True if ``value`` has the right type and lies within the bounds. NaN never does."""
         if isinstance(self.default, bool):
             return isinstance(value, bool)
+        if self.choices:
+            return isinstance(value, str) and value in self.choices
         if isinstance(self.default, str):
             return isinstance(value, str) and self.low <= len(value) <= self.high and value.isprintable()
         types = (int,) if isinstance(self.default, int) else (int, float)
@@ -91,6 +112,11 @@ OPTIONS: Tuple[Option, ...] = (
     Option("one_cpu", True, 0, 1, "keep the server on one processor, which makes it faster (Linux)"),
     Option("log_file_size", 10.0, 0, 100_000, "megabytes of the --log-file before a new one begins; 0 is no limit"),
     Option("message_rate", 50.0, 0, 1_000_000, "messages a second that one client may send; 0 is no limit"),
+    Option("join_code", "", 0, MOST_CODE, "the code on the board; empty: an open room; auto: made here", is_secret=True),
+    Option("teacher_code", "", 0, MOST_CODE, "the code that makes a teacher; empty: there is none", is_secret=True),
+    Option("teacher", THIS_MACHINE, 0, 0, "what makes somebody a teacher", PROOFS),
+    Option("tls_certificate", "", 0, MOST_PATH, "a certificate of your own (PEM); empty: the server makes its own"),
+    Option("tls_key", "", 0, MOST_PATH, "the key of tls_certificate, if it is not in the same file"),
 )
 _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 
@@ -100,7 +126,7 @@ class ServerConfig:
     """The settings in force. Times are seconds; see `OPTIONS` for bounds and meaning.
 
     ``sources`` says for each key where its value came from: ``default``, the file's name, ``bundled default`` (the file
-    inside the executable), or ``command line``.
+    inside the executable), ``environment``, or ``command line``. ``file_named``: it is the one that ``--config`` names.
     """
 
     host: str = "0.0.0.0"
@@ -116,8 +142,14 @@ class ServerConfig:
     log_file_size: float = 10.0
     message_rate: float = 50.0
     one_cpu: bool = True
+    join_code: str = field(default="", repr=False)
+    teacher_code: str = field(default="", repr=False)
+    teacher: str = THIS_MACHINE
+    tls_certificate: str = ""
+    tls_key: str = ""
     file: Optional[Path] = None
     file_found: bool = False
+    file_named: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -125,12 +157,18 @@ class ServerConfig:
         """``version_1_timeout``, or what stands for its 0."""
         return self.version_1_timeout or max(VERSION_1_TIMEOUT, self.connection_timeout)
 
+    def path_of(self, name: str) -> Path:
+        """The file of this name, which stands in the settings file: it is meant from there, not from anywhere else."""
+        return (self.file.parent if self.file is not None else Path()) / Path(name).expanduser()
+
     def describe(self) -> List[str]:
         """The settings, a line each, with where they came from."""
         width = max(len(option.key) for option in OPTIONS)
         lines = []
         for option in OPTIONS:
             text = _toml(getattr(self, option.key))
+            if option.is_secret and text not in ('""', f'"{AUTO}"'):
+                text = "(set)"
             lines.append(f"{option.key:<{width}} = {text:<12} ({self.sources.get(option.key, DEFAULT)})")
         return lines
 
@@ -151,7 +189,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program_name("server.py"),
         description="Rollcall server: tells everyone on the LAN who is connected right now.",
-        epilog="Settings come from config.toml; the command line overrides it. "
+        epilog="Settings come from config.toml; the command line overrides it, and ROLLCALL_JOIN_CODE and "
+        "ROLLCALL_TEACHER_CODE stand for those of its options that others can see in the list of processes. "
         "Ctrl-C stops the server and tells every client.",
     )
     file_help = f"settings file (default: {CONFIG_NAME} beside the program)"
@@ -159,6 +198,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", metavar="H", help="address to listen on, such as 0.0.0.0 or 127.0.0.1")
     parser.add_argument("--port", metavar="P", help="TCP port, tried alone; 0 picks a free one")
     parser.add_argument("--name", metavar="TEXT", help="the name that clients show for this server")
+    parser.add_argument("--join-code", metavar="CODE", help="the code on the board; auto makes one, '' opens the room")
+    parser.add_argument("--teacher-code", metavar="CODE", help="the code that makes a teacher")
     parser.add_argument("--check-config", action="store_true", help="check the settings, print them and exit")
     parser.add_argument("--verbose", action="store_true", help="log every ping and pong")
     parser.add_argument("--trace", action="store_true", help="print every line on the wire: < came in, > went out")
@@ -185,16 +226,20 @@ def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
         text = _read_file(path)
     values: Dict[str, Any] = {} if text is None else _check_file(path, text)
     sources = dict.fromkeys(values, source)
-    for key in ("host", "port", "name"):
-        given = getattr(arguments, key)
+    for key in ARGUMENTS:
+        given, by = getattr(arguments, key), COMMAND_LINE
+        if given is None and os.environ.get(ENVIRONMENT_OF.get(key, "")):
+            given, by = os.environ[ENVIRONMENT_OF[key]], ENVIRONMENT
         if given is not None:
-            values[key] = _check_argument(key, given)
-            sources[key] = COMMAND_LINE
+            values[key] = _check_argument(key, given, by)
+            sources[key] = by
     if arguments.port is not None:
         values["port_attempts"] = 1
         sources["port_attempts"] = COMMAND_LINE
-    config = ServerConfig(**values, file=path, file_found=text is not None, sources=sources)
+    named = arguments.config is not None
+    config = ServerConfig(**values, file=path, file_found=text is not None, file_named=named, sources=sources)
     _check_timeouts(config, path, text or "")
+    _check_codes(config, path, text or "")
     _check_version_1(config, path, text or "")
     ignored = tuple(f"{path.parent / name} is not read; the settings are those of {path.name}" for name in alike)
     return ServerArguments(
@@ -268,7 +313,7 @@ def _check_file(path: Path, text: str) -> Dict[str, Any]:
         if option is None:
             hint = _hint(key, list(_BY_KEY)) or f"; the keys are {', '.join(_BY_KEY)}"
             raise ConfigError(f"{where}: {printable(key)} is not known{hint}")
-        written = f"{key} = {value_as_written(text, key, SECTION) or _toml(value)}"
+        written = key if option.is_secret else f"{key} = {value_as_written(text, key, SECTION) or _toml(value)}"
         if not option.accepts(value):
             raise ConfigError(f"{where}: {written} is wrong: it must be {option.allowed}{_hint_about(option, value)}")
         values[key] = _convert(option, value, f"{where}: {written} is wrong")
@@ -285,7 +330,7 @@ def _hint_about(option: Option, value: Any) -> str:
     return ", without quotes" if isinstance(value, str) else ""
 
 
-def _check_argument(key: str, given: str) -> Any:
+def _check_argument(key: str, given: str, by: str) -> Any:
     option = _BY_KEY[key]
     if key == "port":
         try:
@@ -293,6 +338,8 @@ def _check_argument(key: str, given: str) -> Any:
         except ValueError as error:
             raise ConfigError(f"--port: {error}") from None
     wrong = f"--{key} {printable(given)!r} is wrong"
+    if option.is_secret:
+        wrong = f"{_told_by(key, by)} is wrong"
     if not option.accepts(given):
         raise ConfigError(f"{wrong}: it must be {option.allowed}")
     return _convert(option, given, wrong)
@@ -305,9 +352,52 @@ def _convert(option: Option, value: Any, wrong: str) -> Any:
             return check_name(value)
         if option.key == "host":
             return parse_host(value)
+        if option.is_secret:
+            return _check_code(option.key, value)
     except ValueError as error:
         raise ConfigError(f"{wrong}: {error}") from None
     return float(value) if isinstance(option.default, float) else value
+
+
+def _told_by(key: str, by: str) -> str:
+    return ENVIRONMENT_OF[key] if by == ENVIRONMENT else "--" + key.replace("_", "-")
+
+
+def _check_code(key: str, value: str) -> str:
+    """The code as it was written, or ``auto``. Raises ValueError with the reason, which does not repeat it."""
+    from rollcall.wire.codes import join_code, teacher_code
+
+    if key == "join_code" and value.strip().lower() == AUTO:
+        return AUTO
+    if not value.strip():
+        return ""
+    try:
+        (join_code if key == "join_code" else teacher_code)(value)
+    except ValueError as error:
+        raise ValueError(f"this code {error}") from None
+    return value.strip()
+
+
+def _check_codes(config: ServerConfig, path: Path, text: str) -> None:
+    """The rules between the settings of a closed room, told about the one that is to be changed."""
+    key = wrong = ""
+    if config.teacher == CODE and not config.teacher_code:
+        key, wrong = "teacher", f'= "{CODE}" needs a teacher_code, and there is none'
+    elif config.teacher == NOBODY and config.teacher_code:
+        key, wrong = "teacher_code", f'is of no use to anybody, because of teacher = "{NOBODY}"'
+    elif config.tls_key and not config.tls_certificate:
+        key, wrong = "tls_key", "belongs to a tls_certificate, and there is none"
+    elif config.teacher_code and config.join_code and config.join_code != AUTO:
+        from rollcall.wire.codes import join_code, teacher_code
+
+        try:
+            teacher_code(config.teacher_code, join_code(config.join_code))
+        except ValueError as error:
+            key, wrong = "teacher_code", f"is wrong: this code {error}"
+    if wrong:
+        by = config.sources.get(key, DEFAULT)
+        where = _told_by(key, by) if by in (COMMAND_LINE, ENVIRONMENT) else f"{path}{_line_of_key(text, key)}: {key}"
+        raise ConfigError(f"{where} {wrong}")
 
 
 def _check_timeouts(config: ServerConfig, path: Path, text: str) -> None:

@@ -3,7 +3,8 @@
 A `ClientHandler` is what `socketserver` runs for each connection: wait for bytes, cut them into lines, renew the
 lease, answer. It is the only reader of its socket and the only thread that may ever wait for it. It registers the
 client in the roster and hands the connection to the publisher, which alone sends the roster; the handler itself sends
-only `welcome`, `pong` and `error`.
+the rest. What comes before the registration (TLS, the code, who may be a teacher) is decided by the `Door`, what
+teachers ask for by `acts`.
 
 Whatever goes wrong here ends this conversation and nothing else: a broken line, a flood, a reset, or a bug of ours.
 """
@@ -11,6 +12,7 @@ Whatever goes wrong here ends this conversation and nothing else: a broken line,
 from __future__ import annotations
 
 import logging
+import math
 import re
 import socketserver
 from typing import Any, Optional
@@ -28,16 +30,22 @@ from protocol import (
     decode,
     encode,
 )
+from rollcall.server import acts
 from rollcall.server.allowance import PART, Refusal, weight
+from rollcall.server.door import Door
 from rollcall.server.room import Room
 from rollcall.server.roster import GONE, RENEWED, Caller, Joined, RosterFull
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import BACKLOGGED, HEARTBEAT_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.lines import MAX_MEMBER_LINE, LineDecoder
-from rollcall.wire.text import quoted
+from rollcall.wire.messages import MEMBER, TEACHER, Denied, Notice
+from rollcall.wire.text import counted, quoted
 
 log = logging.getLogger("rollcall.handler")
+
+TEACHER_SIZE = 2048
+"""Bytes asked of the kernel at once of a teacher, whose acts have up to 8 KiB."""
 
 LAST_WORDS = 1.0
 """Seconds that a refused peer has to read why, before its socket is closed."""
@@ -86,7 +94,10 @@ class ClientHandler(socketserver.BaseRequestHandler):
         self._session = self._connection.session_id
         self._roster = self._room.roster
         self._decoder = LineDecoder()
+        self._door: Optional[Door] = Door(self._room, self.client_address)  # until it has registered
         self._version = 0  # until it has registered
+        self._role = MEMBER
+        self._member_id = 0
         self._late_after = 0.0
         self._end = protocol.LOST
 
@@ -138,21 +149,37 @@ class ClientHandler(socketserver.BaseRequestHandler):
                     self._room.publisher.finish(connection)
                 continue
             if not data:
+                if connection.nothing_yet:
+                    used_until = allowance.spend(used_until, clock(), PART)
+                    continue
                 if version == 1:
                     self._end = protocol.LEFT  # version 1 has no other goodbye
                 return
+            if self._door is not None and self._door.is_tls_hello(data):
+                connection = self._begin_tls(self._door, data)
+                continue
             complete = False
             for line in decoder.feed(data):
                 complete = True
                 if room.trace is not None:
                     room.trace("<", connection, line)  # first: also what is then one message too many
                 now = clock()
-                used_until = allowance.spend(used_until, now, weight(line) if self._version else 1.0)
+                used_until = allowance.spend(used_until, now, self._weight(line))
                 if not self._one_line(line, now):
                     return
             if self._version and not complete:
                 used_until = allowance.spend(used_until, clock(), PART)
             version, between_lines = self._version, fast and decoder.idle
+
+    def _begin_tls(self, door: Door, first: bytes) -> Connection:
+        """The conversation goes on inside TLS, whose first bytes were these."""
+        self._connection = door.take(self._connection, first)  # before anything can fail: it is what is to be closed
+        door.shake(self._connection)
+        return self._connection
+
+    def _weight(self, line: bytes) -> float:
+        """What a line costs: before the registration, and of a teacher, as much as any other."""
+        return weight(line) if self._version and self._role == MEMBER else 1.0
 
     def _one_line(self, line: bytes, now: float) -> bool:
         """Handle one line that came at monotonic time ``now``; False when the conversation is over."""
@@ -160,13 +187,20 @@ class ClientHandler(socketserver.BaseRequestHandler):
             self._note(logging.INFO, "a browser: %s from %s", self._connection.label, self.client_address)
             self._turn_away(_NO_PAGE)
             return False
+        if self._door is not None:
+            return self._before(self._door, line)
         message = decode(line)
-        if not self._version:
-            if not isinstance(message, Register):
-                raise ProtocolError("bad_message", 'the first message must be "register"')
-            return self._register(message)
         renewed = self._roster.renew(self._session, now)
         return (renewed == RENEWED or self._goes_on(renewed, now)) and self._answer(message)
+
+    def _before(self, door: Door, line: bytes) -> bool:
+        """Handle one line of a caller that has not registered."""
+        door.check_way()
+        message = decode(line)
+        if isinstance(message, Register):
+            return self._register(message, *door.admit(message))
+        self._send(encode(door.answer(message)))
+        return True
 
     def _goes_on(self, renewed: int, now: float) -> bool:
         """More than a lease was renewed, or there is none any more; False when the conversation is over."""
@@ -195,12 +229,21 @@ class ClientHandler(socketserver.BaseRequestHandler):
             self._room.publisher.resync(self._connection)
         elif isinstance(message, Register):
             raise ProtocolError("bad_message", "register: was sent before; one registration a connection")
-        elif self._version != 1:
+        elif self._version == 1:
+            pass
+        elif type(message) in acts.ACTS:
+            label, address = self._connection.label, self.client_address
+            asker = acts.Asker(self._room, label, self._member_id, self._role, address)
+            self._send(encode(acts.perform(asker, message)))
+        else:
             kind = repr(message.type) if isinstance(message, protocol.Unknown) else "this"
             raise ProtocolError("bad_message", f"type: {kind} is nothing that a client sends")
         return True
 
-    def _register(self, message: Register) -> bool:
+    def _register(self, message: Register, role: str, why_not: str) -> bool:
+        """Seat this caller as ``role``; ``why_not`` says why it is no teacher, if it asked to be one."""
+        if role == MEMBER:
+            self._check_ban(message)
         caller = Caller(
             message.name,
             message.client_ip,
@@ -210,6 +253,8 @@ class ClientHandler(socketserver.BaseRequestHandler):
             message.resume_token,
             message.instance,
             message.attempt,
+            message.device_id,
+            role,
         )
         try:
             joined = self._roster.register(self._session, caller)
@@ -218,33 +263,60 @@ class ClientHandler(socketserver.BaseRequestHandler):
         if joined is None:
             return False
         self._room.gate.leave(self._session)
+        self._door = None
         self._version = message.protocol
+        self._role, self._member_id = role, joined.entry.id
         self._late_after = joined.late_after
-        self._connection.receive_size = HEARTBEAT_SIZE
-        if message.protocol == PROTOCOL_VERSION:
+        self._connection.receive_size = HEARTBEAT_SIZE if role == MEMBER else TEACHER_SIZE
+        if message.protocol == PROTOCOL_VERSION and role == MEMBER:
             self._decoder.max_line = MAX_MEMBER_LINE
         self._room.sweeper.arm(self._room.clock() + joined.late_after)
         if joined.replaced is not None:
             self._room.replace(joined.replaced)
-        entry = joined.entry
-        self._note(
-            logging.INFO,
-            "joined: %s (session %d) from %s, version %d%s%s",
-            quoted(entry.label),
-            self._session,
-            self.client_address,
-            message.protocol,
-            ", resumed" if joined.resumed else "",
-            f", device {quoted(message.device_id)}" if message.device_id else "",
-        )
+        if role == MEMBER:
+            self._check_ban(message)  # again: it may have been kicked since, and have been here on another connection
+        self._tell_joined(message, joined)
         if self._version == PROTOCOL_VERSION:
             self._send(encode(self._welcome(joined)))
+        if why_not:
+            self._send(encode(Denied(TEACHER, why_not)))
         if message.roster:
             form = VERSION_1 if self._version == 1 else PACKED if message.packed else VERSION_2
             self._room.publisher.add(self._connection, form)
         else:
             self._room.publisher.wake()
         return True
+
+    def _check_ban(self, message: Register) -> None:
+        """Raises `Refusal` for who was kicked and has to stay away."""
+        token = message.resume_token or ""
+        wait = self._room.bans.wait(message.instance, token, message.device_id)
+        if wait > 0:
+            self._leave(protocol.KICKED)
+            minutes = counted(math.ceil(wait / 60), "minute")
+            raise Refusal(Error("kicked", f"a teacher has removed you; you may come back in {minutes}", wait))
+
+    def _tell_joined(self, message: Register, joined: Joined) -> None:
+        """What the log and the teachers hear of a newcomer."""
+        entry, secure = joined.entry, ", TLS" if self._connection.is_secure else ""
+        self._note(
+            logging.INFO,
+            "joined: %s (session %d) from %s, version %d%s%s%s%s",
+            quoted(entry.label),
+            self._session,
+            self.client_address,
+            message.protocol,
+            secure,
+            "" if self._role == MEMBER else f", {self._role}",
+            ", resumed" if joined.resumed else "",
+            f", device {quoted(message.device_id)}" if message.device_id else "",
+        )
+        if self._role == TEACHER:
+            self._room.teaches(self._session)
+        elif self._room.bans.was_kicked(entry.name):
+            said = f"somebody has joined as {entry.name}, which is the name of one who was removed"
+            self._note(logging.INFO, "%s: the name of one who was kicked", quoted(entry.label))
+            self._room.tell_teachers(Notice(protocol.KICKED, said, entry.id))
 
     def _welcome(self, joined: Joined) -> Welcome:
         config = self._room.config
@@ -260,6 +332,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
             max_clients=config.max_clients,
             resume_token=joined.resume_token,
             uptime=int(self._room.clock() - self._room.started_at),
+            role=self._role,
         )
 
     def _send(self, line: bytes) -> None:

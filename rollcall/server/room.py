@@ -16,20 +16,22 @@ import secrets
 import threading
 import time
 from functools import partial
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, Iterable, List, Optional, Set
 
-from protocol import Error, encode
+from protocol import Error, Message, encode
 from rollcall.server.allowance import LEAST_BURST, Allowance
+from rollcall.server.attempts import Attempts, Tally
 from rollcall.server.config import ServerConfig
-from rollcall.server.gate import PLACES_MORE, Gate
+from rollcall.server.gate import PLACES_MORE, Bans, Gate
 from rollcall.server.journal import Journal
+from rollcall.server.keys import RoomKeys
 from rollcall.server.publisher import Publisher
 from rollcall.server.roster import Roster, Sweep
 from rollcall.server.sweeper import Sweeper
 from rollcall.wire import windows
 from rollcall.wire.clock import monotonic
-from rollcall.wire.connection import Connection, Trace
-from rollcall.wire.text import quoted
+from rollcall.wire.connection import BACKLOGGED, Connection, Trace
+from rollcall.wire.text import counted, quoted
 
 log = logging.getLogger("rollcall.server")
 
@@ -41,7 +43,8 @@ class Room:
     """One run of the server without its listening socket. Every public method is thread-safe.
 
     ``trace`` gets every line on the wire; ``quiet`` is True when nobody wants to see single heartbeats, which lets
-    handlers answer them without parsing JSON. ``clock`` is monotonic seconds.
+    handlers answer them without parsing JSON. ``clock`` is monotonic seconds. Without ``keys`` it is an open
+    room that speaks no TLS.
     """
 
     def __init__(
@@ -50,8 +53,10 @@ class Room:
         trace: Optional[Trace] = None,
         quiet: bool = True,
         clock: Callable[[], float] = monotonic,
+        keys: Optional[RoomKeys] = None,
     ) -> None:
         self.config = config
+        self.keys = RoomKeys() if keys is None else keys
         self.trace = trace
         self.quiet = quiet and trace is None
         self.clock = clock
@@ -68,6 +73,8 @@ class Room:
             clock=clock,
         )
         self.gate = Gate(config.max_clients + PLACES_MORE)
+        self.bans = Bans(clock)
+        self.attempts = Attempts(clock)
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
         self.journal = Journal(clock=clock, most_at_once=2 * config.max_clients)
         self.publisher = Publisher(self.roster, self.epoch, self.journal, clock)
@@ -79,9 +86,10 @@ class Room:
             interval=config.heartbeat_interval,
             timeout=min(config.connection_timeout, config.version_1_lease),
         )
-        # Guards _connections; notified when the last one has ended.
+        # Guards both tables; notified when the last connection has ended.
         self._changed = threading.Condition(threading.Lock())
         self._connections: Dict[int, Connection] = {}
+        self._teachers: Set[int] = set()
 
     def start(self) -> None:
         """Start the threads that serve everybody."""
@@ -115,6 +123,12 @@ class Room:
             self._crowd_out(crowded_out)
         self.sweeper.arm(self.roster.open(session_id))
 
+    def secured(self, connection: Connection) -> None:
+        """This one takes the place of the plain connection of its session."""
+        with self._changed:
+            if connection.session_id in self._connections:
+                self._connections[connection.session_id] = connection
+
     def make_way(self) -> None:
         """Something has run out, such as descriptors or threads: end one connection that has not registered."""
         crowded_out = self.gate.crowd_out()
@@ -132,6 +146,7 @@ class Room:
         self.gate.leave(session_id)
         with self._changed:
             del self._connections[session_id]
+            self._teachers.discard(session_id)
             if not self._connections:
                 self._changed.notify_all()
 
@@ -148,14 +163,42 @@ class Room:
         if connection is None:
             return "an address that has gone"
         if error is not None:
-            connection.send(encode(error), last=True)
+            self.last_words(connection, error)
         connection.hang_up()
         return connection.peer
+
+    def last_words(self, connection: Connection, error: Error) -> None:
+        """Tell a client why its connection ends. In a closed room nothing is said in the clear unasked: in the place of
+        the answer to a TLS hello it would look as if somebody had taken TLS away."""
+        if connection.is_secure or not self.keys.closed:
+            connection.send(encode(error), last=True)
 
     def replace(self, session_id: int) -> None:
         """A member came back on a new connection: end the older one, which the roster has dropped already."""
         peer = self.dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
         self.journal.note(log, logging.INFO, "replaced: client-%d", session_id, about=peer, member=True)
+
+    # --- teachers ---------------------------------------------------------------------------------------------
+
+    def teaches(self, session_id: int) -> None:
+        """This connection is a teacher's: `tell_teachers` reaches it as long as it is there."""
+        with self._changed:
+            self._teachers.add(session_id)
+
+    def tell_teachers(self, message: Message) -> None:
+        """Send this to every teacher. Nobody is waited for."""
+        with self._changed:
+            teachers = [self._connections[session_id] for session_id in self._teachers]
+        for connection in teachers:
+            if connection.send(encode(message)) == BACKLOGGED:
+                self.publisher.finish(connection)
+
+    def note_wrong_codes(self, tallies: Iterable[Tally]) -> None:
+        """What the log says of wrong codes: how many, and from where."""
+        for tally in tallies:
+            unseen = f", {tally.refused} more refused unseen" if tally.refused else ""
+            wrong = counted(tally.wrong, "wrong code")
+            self.journal.note(log, logging.WARNING, "%s as %s from %s%s", wrong, tally.user, tally.address, unseen)
 
     def full(self, why: str) -> Error:
         """What a client is told for whom there is no place."""

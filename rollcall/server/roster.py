@@ -160,8 +160,8 @@ class Roster:
     """The members of one server run, their leases and the history of changes. Thread-safe.
 
     All times are seconds. ``max_clients`` bounds the members, ``max_per_address`` those that come from one address (0
-    is no limit), and `TEACHERS` those who are none of the class; a connection takes a seat when it registers, not before. ``version_1_timeout`` is the lease of
-    version 1 clients, which beat every `VERSION_1_INTERVAL`.
+    is no limit), and `TEACHERS` those who are none of the class; a connection takes a seat when it registers, not
+    before. ``version_1_timeout`` is the lease of version 1 clients, which beat every `VERSION_1_INTERVAL`.
     """
 
     def __init__(

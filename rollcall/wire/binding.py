@@ -54,6 +54,16 @@ _PSS_DEFAULT = "sha1"  # where the parameters name none (RFC 4055, section 3.1)
 _TOO_WEAK = frozenset(("md5", "sha1"))
 
 
+def fingerprint(certificate: bytes) -> str:
+    """The SHA-256 of a certificate (DER), 64 digits: who a server is."""
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def grouped(digits: str) -> str:
+    """A fingerprint to be read and compared by people: ``3f2a 91bc ...``, sixteen groups of four."""
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
 class NoBinding(ValueError):
     """Nothing can be bound to this certificate. ``str(error)`` says why, and what certificate would do."""
 

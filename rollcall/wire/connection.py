@@ -76,6 +76,9 @@ class Connection:
     nothing_yet = False
     """True after a `receive` that is empty although the stream goes on. Never in the clear; TLS has such reads."""
 
+    is_secure = False
+    """Whether what passes here is encrypted."""
+
     def __init__(
         self,
         sock: socket.socket,
@@ -275,12 +278,12 @@ class Connection:
             return -1
 
 
-_SECRET = re.compile(rb'("(?:resume_token|instance)"\s*:\s*")(?:[^"\\]|\\.)*')
+_SECRET = re.compile(rb'("(?:resume_token|instance|proof|data)"\s*:\s*"|"code"\s*:\s*"SUB)(?:[^"\\]|\\.)*')
 
 
 def trace_line(direction: str, connection: Connection, data: bytes) -> str:
     """What a trace shows of one line: ``> client-7 {"type":"pong"}``, with anything unprintable escaped and without the
-    secrets by which a member is known again."""
+    secrets by which a member is known again, or that codes could be tried on."""
     beginning = data[: 4 * (MAX_TRACED + 1)]  # a character is four bytes at most, a roster may be millions
     text = _SECRET.sub(b"\\1\xe2\x80\xa6", beginning.rstrip(b"\r\n")).decode("utf-8", "backslashreplace")
     return f"{direction} {connection.label} {printable(text, MAX_TRACED)}"

@@ -20,12 +20,13 @@ Import this module where TLS is wanted, not before: ``ssl`` takes 10 ms and 4 Mi
 from __future__ import annotations
 
 import errno
-import hashlib
 import math
 import ssl
 from collections import deque
 from typing import Optional
 
+from rollcall.wire.binding import fingerprint as fingerprint
+from rollcall.wire.binding import grouped as grouped
 from rollcall.wire.connection import BACKLOGGED, FAILED, Connection
 
 ALPN = "rollcall/2"
@@ -96,16 +97,6 @@ def _context(protocol: int) -> ssl.SSLContext:
     return context
 
 
-def fingerprint(certificate: bytes) -> str:
-    """The SHA-256 of a certificate (DER), 64 digits: who a server is."""
-    return hashlib.sha256(certificate).hexdigest()
-
-
-def grouped(digits: str) -> str:
-    """A fingerprint to be read and compared by people: ``3f2a 91bc ...``, sixteen groups of four."""
-    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
-
-
 class SecureConnection(Connection):
     """Takes over ``plain``, a connection in the clear of which at most ``first`` was read, and speaks TLS on it.
 
@@ -118,6 +109,8 @@ class SecureConnection(Connection):
         "_ahead", "_at_hand", "_ended", "_incoming", "_is_server", "_outgoing", "_pending", "_ready", "_tls",
         "nothing_yet",
     )  # fmt: skip
+
+    is_secure = True
 
     def __init__(self, plain: Connection, context: ssl.SSLContext, first: bytes = b"") -> None:
         super().__init__(

@@ -1,0 +1,116 @@
+"""What teachers do: each act is a function here and a line in `ACTS`.
+
+An act runs in the thread of the teacher's own handler, which waits for it, and for nobody else. It returns what is told
+about it (`Done`), or raises `NotDone` with a sentence for the person. Who may do what stands in `ACTS` and nowhere else:
+anybody else's act is denied, one line of the log says so, and the connection goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Callable, FrozenSet, Mapping, NamedTuple, Union
+
+from protocol import KICKED, Error
+from rollcall.server.room import Room
+from rollcall.wire.messages import SUBSTITUTE, TEACHER, TYPES, Denied, Done, Kick, Substitute
+from rollcall.wire.text import counted, quoted
+
+log = logging.getLogger("rollcall.acts")
+
+TRIES = 3
+"""How often a member that is just coming back on another connection is looked for again."""
+
+
+THAT_IS_ALL = "its connection was ended, and that is all: a client of version 1 is not known again when it comes back"
+
+
+class NotDone(Exception):
+    """The act was not done. ``str(error)`` says why, for a person."""
+
+
+@dataclass
+class Asker:
+    """Whose act it is: its label for the log, its own row, what it is, and where it is."""
+
+    room: Room
+    label: str
+    member_id: int
+    role: str
+    address: str
+
+
+class Act(NamedTuple):
+    """``do`` does it, and ``roles`` may ask for it."""
+
+    do: Callable[[Asker, Any], Done]
+    roles: FrozenSet[str]
+
+
+def perform(asker: Asker, message: Any) -> Union[Done, Denied]:
+    """Do what ``message``, of a type in `ACTS`, asks for: the answer to it."""
+    act, name = ACTS[type(message)], TYPES[type(message)]
+    journal = asker.room.journal
+    try:
+        if asker.role not in act.roles:
+            raise NotDone("only a teacher may do that")
+        if asker.role == SUBSTITUTE and not asker.room.keys.substitute_is_valid():
+            raise NotDone("the substitute's code was good until midnight")
+        return act.do(asker, message)
+    except NotDone as why:
+        text = "denied: %s, asked for by %s, a %s: %s"
+        journal.note(
+            log, logging.WARNING, text, name, asker.label, asker.role, str(why), about=asker.address, member=True
+        )
+        return Denied(name, str(why), message.ref)
+
+
+def _kick(asker: Asker, message: Kick) -> Done:
+    room, seconds = asker.room, 60.0 * message.minutes
+    for _ in range(TRIES):
+        known = room.roster.known_as(message.id)
+        if known is None:
+            break
+        entry = known.entry
+        if entry.id == asker.member_id:
+            raise NotDone("that is you")
+        if entry.role == TEACHER:
+            raise NotDone(f"{entry.label} is a teacher")
+        # First the ban: who is removed may call again at once.
+        room.bans.ban(entry.name, seconds, known.instance, known.resume_token, known.device_id)
+        if room.roster.remove(known.session_id, KICKED) is None:
+            continue  # it has just come back on another connection, or has gone
+        room.publisher.wake()
+        said = message.message or "a teacher has removed you"
+        peer = room.dismiss(known.session_id, Error(KICKED, said, seconds))
+        minutes = f" for {counted(message.minutes, 'minute')}" if message.minutes else ""
+        text = "kicked: %s (client-%d) by %s%s"
+        room.journal.note(
+            log,
+            logging.INFO,
+            text,
+            quoted(entry.label),
+            known.session_id,
+            asker.label,
+            minutes,
+            about=peer,
+            member=True,
+        )
+        return Done("kick", message.ref, "" if entry.name else THAT_IS_ALL)  # version 1 has no name
+    raise NotDone(f"member {message.id} is not here any more")
+
+
+def _substitute(asker: Asker, message: Substitute) -> Done:
+    if asker.room.keys.tls() is None:
+        raise NotDone("a code is proven inside TLS, and this server has none")
+    code = asker.room.keys.new_substitute()
+    text = "substitute: %s made a code that is good until midnight"
+    asker.room.journal.note(log, logging.INFO, text, asker.label, about=asker.address, member=True)
+    return Done("substitute", message.ref, "until midnight", code)
+
+
+ACTS: Mapping[type, Act] = {
+    Kick: Act(_kick, frozenset((TEACHER,))),
+    Substitute: Act(_substitute, frozenset((TEACHER,))),
+}
+"""Every act there is, by its message, and whose it is."""
