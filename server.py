@@ -295,7 +295,9 @@ class RollcallServer(socketserver.ThreadingTCPServer):
 # --- the program --------------------------------------------------------------------------------------------------
 
 
-def listen(config: ServerConfig, trace: Optional[Trace], quiet: bool, keys: Optional[RoomKeys] = None) -> RollcallServer:
+def listen(
+    config: ServerConfig, trace: Optional[Trace], quiet: bool, keys: Optional[RoomKeys] = None
+) -> RollcallServer:
     """A server on the first free port of ``port_attempts``. Raises OSError of the last attempt."""
     last = 0 if config.port == 0 else min(config.port_attempts, 65536 - config.port) - 1
     for attempt in range(last + 1):

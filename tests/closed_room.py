@@ -5,6 +5,7 @@ The codes are derived with a thousand iterations instead of 600,000: no setting 
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
@@ -54,6 +55,7 @@ class TlsClient(RawClient):
     def __init__(self, port: int) -> None:
         super().__init__(port)
         try:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tls = CONTEXT.wrap_socket(self.socket)
         except BaseException:
             self.socket.close()

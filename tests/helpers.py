@@ -220,7 +220,8 @@ class ServerProgram(Program):
         command: List[Union[str, Path]] = [ROOT / "server.py", "--config", file, "--host", "127.0.0.1"]
         # What it keeps must not be kept with what this user's own servers have.
         kept = dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"), str(folder))
-        super().__init__(*command, "--port", str(port), *arguments, descriptors=descriptors, env={**kept, **(env or {})})
+        env = {**kept, **(env or {})}
+        super().__init__(*command, "--port", str(port), *arguments, descriptors=descriptors, env=env)
         try:
             self.port = int(self.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)$").group(1))
         except BaseException:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Callable, FrozenSet, Mapping, NamedTuple, Union
+from typing import Any, Callable, Dict, FrozenSet, NamedTuple, Union
 
 from protocol import KICKED, Error
 from rollcall.server.room import Room
@@ -109,7 +109,7 @@ def _substitute(asker: Asker, message: Substitute) -> Done:
     return Done("substitute", message.ref, "until midnight", code)
 
 
-ACTS: Mapping[type, Act] = {
+ACTS: Dict[type, Act] = {
     Kick: Act(_kick, frozenset((TEACHER,))),
     Substitute: Act(_substitute, frozenset((TEACHER,))),
 }

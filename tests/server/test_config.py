@@ -303,3 +303,61 @@ def test_a_backslash_that_has_become_a_control_character_is_named(tmp_path: Path
         load(["--config", str(tmp_path / "config.toml")])
     assert 'line 2: name = "C:\\new" is wrong' in str(caught.value)
     assert str(caught.value).endswith(r"but contains U+000A; in text a \ is written twice: \\")
+
+
+class TestCodes:
+    """The settings of a room with a code."""
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ('join_code = "short1"', "join_code is wrong: this code is too short: it has 6"),
+            ('join_code = "password1"', "join_code is wrong: this code is among the first that anybody tries"),
+            ('join_code = "KDWH-9RTC-ä"', "join_code is wrong: this code contains 'ä'"),
+            ('join_code = "SUB-KDWH-9RTC"', "begins with SUB, as the codes for substitutes do"),
+            ("join_code = 12345678", "join_code is wrong: it must be text of 0 to 256 characters, in straight quotes"),
+            ('teacher_code = "KDWH-9RTC"', "teacher_code is wrong: this code is too short: it has 8"),
+            ('teacher_code = "auto"', "teacher_code is wrong: this code is too short"),
+            (
+                'teacher_code = "kdwh9rtc4mxf"\njoin_code = "KDWH-9RTC-4MXF"',
+                "line 2: teacher_code is wrong: this code is the same as the join code",
+            ),
+            ('teacher = "code"', 'line 2: teacher = "code" needs a teacher_code'),
+            ('teacher = "everybody"', 'teacher = "everybody" is wrong: it must be "this machine", "code" or "nobody"'),
+            ('teacher = "nobody"\nteacher_code = "MQT7XXPDR3GK"', "line 3: teacher_code is of no use to anybody"),
+            ('tls_key = "a.key"', "tls_key belongs to a tls_certificate"),
+        ],
+    )
+    def test_what_is_wrong_is_told_without_the_code(self, tmp_path: Path, text: str, words: str) -> None:
+        message = complaint(tmp_path, f"[server]\n{text}\n")
+        assert words in message
+        assert "password1" not in message and "kdwh9rtc4mxf" not in message and "MQT7" not in message
+
+    def test_the_command_line_beats_the_environment_which_beats_the_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = '[server]\njoin_code = "KDWH-9RTC-4MXF"\nteacher_code = "MQT7-XXPD-R3GK"\n'
+        assert loaded(tmp_path, text).join_code == "KDWH-9RTC-4MXF"
+        monkeypatch.setenv("ROLLCALL_JOIN_CODE", "CDFG-HJKM-3467")
+        monkeypatch.setenv("ROLLCALL_TEACHER_CODE", "")
+        settings = loaded(tmp_path, text)
+        assert (settings.join_code, settings.sources["join_code"]) == ("CDFG-HJKM-3467", "environment")
+        assert settings.teacher_code == "MQT7-XXPD-R3GK"
+        assert loaded(tmp_path, text, "--join-code", "").join_code == ""
+        assert loaded(tmp_path, text, "--join-code", " Auto").join_code == "auto"
+        monkeypatch.setenv("ROLLCALL_TEACHER_CODE", "short")
+        message = complaint(tmp_path, text)
+        assert message.startswith("ROLLCALL_TEACHER_CODE is wrong: this code is too short")
+        message = complaint(tmp_path, text, "--teacher-code", "CDFG-HJKM-3467")
+        assert message.startswith("--teacher-code is wrong: this code is the same as the join code")
+
+    def test_codes_are_not_shown_with_the_settings(self, tmp_path: Path) -> None:
+        text = '[server]\njoin_code = "KDWH-9RTC-4MXF"\nteacher_code = "MQT7-XXPD-R3GK"\n'
+        settings = loaded(tmp_path, text)
+        shown = "\n".join(settings.describe()) + repr(settings)
+        assert "KDWH" not in shown and "MQT7" not in shown and "(set)" in shown
+        assert re.search(r'^join_code +.*"auto"', "\n".join(loaded(tmp_path, "", "--join-code", "auto").describe()), re.M)
+
+    def test_a_line_that_is_no_toml_is_shown_without_the_code(self, tmp_path: Path) -> None:
+        message = complaint(tmp_path, '[server]\njoin_code = KDWH-9RTC-4MXF\n')
+        assert "line 2" in message and "straight quotes" in message and "KDWH" not in message

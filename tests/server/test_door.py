@@ -172,7 +172,7 @@ class TestOpen:
     """A room without a code."""
 
     def test_it_offers_tls_and_takes_both_ways(self, tmp_path: Path) -> None:
-        with room_with_keys(tmp_path) as (server, port), TlsClient(port) as ann, RawClient(port) as ben:
+        with room_with_keys(tmp_path) as (_, port), TlsClient(port) as ann, RawClient(port) as ben:
             room = ann.hello()
             assert "closed" not in room or room["closed"] is False
             ann.register("Ann")
@@ -249,7 +249,7 @@ class TestRoles:
     """Nobody is a teacher who did not ask, or who cannot prove it."""
 
     def test_the_teachers_code_makes_a_teacher_of_who_asks(self, closed: Closed) -> None:
-        server, port = closed
+        port = closed[1]
         with TlsClient(port) as teacher, TlsClient(port) as quiet, TlsClient(port) as asks:
             assert teacher.join("Ms Hill", TEACH, "teacher", role="teacher")["role"] == "teacher"
             assert quiet.join("Mr Quiet", TEACH, "teacher")["role"] == "member"
@@ -268,10 +268,8 @@ class TestRoles:
                 ben.register("Ben")
                 assert ben.line()["code"] == "server_full"
 
-    def test_who_sits_at_the_servers_machine_is_a_teacher_and_needs_no_code(
-        self, closed: Closed, tmp_path: Path
-    ) -> None:
-        server, port = closed
+    def test_who_sits_at_the_servers_machine_needs_no_code(self, closed: Closed, tmp_path: Path) -> None:
+        port = closed[1]
         with TlsClient(port) as teacher, TlsClient(port) as member, TlsClient(port) as wrong, TlsClient(port) as other:
             proof = own_proof(tmp_path, port, teacher)
             teacher.register("Ms Hill", role="teacher", proof=proof)
@@ -314,7 +312,7 @@ class TestRoles:
                 assert file.stat().st_mode & 0o777 == 0o600
             first = file.read_text()
         assert not file.exists()
-        with room_with_keys(tmp_path) as (server, port):
+        with room_with_keys(tmp_path) as (_, port):
             second = (tmp_path / file_name(port)).read_text()
             assert json.loads(second)["key"] != json.loads(first)["key"]
             (tmp_path / file_name(port)).write_text("of somebody else")
@@ -325,12 +323,12 @@ class TestResume:
     """A token is for the device to which it was given."""
 
     def test_a_stolen_token_is_worth_nothing_on_another_device(self) -> None:
-        with running_server() as (_, port), RawClient(port) as ann, RawClient(port) as thief, RawClient(port) as back:
+        with running_server() as (_, port), RawClient(port) as ann, RawClient(port) as back:
             ann.register("Ann", device_id="laptop-17", instance="one")
             welcome = ann.until_type("welcome")
-            for device in ({}, {"device_id": "laptop-18"}):
+            for device in ("", "laptop-18"):
                 with RawClient(port) as thief:
-                    thief.register("Ann", resume_token=welcome["resume_token"], **device)
+                    thief.register("Ann", resume_token=welcome["resume_token"], device_id=device)
                     assert thief.until_type("welcome")["member_id"] != welcome["member_id"]
             back.register("Ann", resume_token=welcome["resume_token"], device_id="laptop-17")
             assert back.until_type("welcome")["member_id"] == welcome["member_id"]
@@ -383,8 +381,8 @@ class TestHostile:
                 assert b"welcome" in raw.receive()
                 said = b""
                 try:
-                    for _ in range(2000):
-                        raw.send(b"")
+                    for number in range(600):  # OpenSSL takes 32 without content in a row
+                        raw.send(b"" if number % 30 else b" ")
                 except OSError:
                     pass  # hung up already
                 try:

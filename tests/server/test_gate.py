@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollcall.server.gate import Gate
+from rollcall.server import gate
+from rollcall.server.gate import Bans, Gate
 from tests.helpers import Guarded
 
 
@@ -51,3 +52,52 @@ def test_nothing_is_touched_without_the_lock() -> None:
         gate.enter(session, "h")
     gate.leave(3)
     assert gate.crowd_out() == 2
+
+
+class TestBans:
+    """Who was kicked is known again by what its client shows, for as long as was said."""
+
+    def test_each_mark_bans_until_its_end_and_no_other_does(self) -> None:
+        clock = FakeClock()
+        bans = Bans(clock)
+        assert bans.wait("i", "t", "d") == 0
+        bans.ban("Ann", 60, "i", "t", "d")
+        assert [bans.wait(*marks) for marks in (("i", "", ""), ("", "t", ""), ("", "", "d"))] == [60.0] * 3
+        assert bans.wait("t", "d", "i") == 0, "a mark of another kind is another mark"
+        assert bans.wait("", "", "") == 0
+        clock.advance(59)
+        assert bans.wait("i", "x", "y") == 1.0
+        clock.advance(1)
+        assert bans.wait("i", "t", "d") == 0
+
+    def test_emptiness_is_never_banned_and_no_minutes_ban_nobody(self) -> None:
+        bans = Bans(FakeClock())
+        bans.ban("", 60, "", "t", "")
+        assert len(bans) == 1 and bans.wait("", "", "") == 0 and not bans.was_kicked("")
+        bans.ban("Ben", 0, "i", "t2", "d")
+        assert len(bans) == 1 and bans.was_kicked("Ben")
+
+    def test_the_longer_ban_holds(self) -> None:
+        bans = Bans(FakeClock())
+        bans.ban("Ann", 600, "i", "", "")
+        bans.ban("Ann", 60, "i", "", "")
+        assert bans.wait("i", "", "") == 600
+
+    def test_a_name_is_the_same_however_it_is_written_and_is_forgotten(self) -> None:
+        clock = FakeClock()
+        bans = Bans(clock)
+        bans.ban("Zoë  Lee", 60, "i", "", "")
+        assert bans.was_kicked(" zoe\u0308 LEE") and not bans.was_kicked("Zoe Lee")
+        clock.advance(gate.NAME_REMEMBERED)
+        assert not bans.was_kicked("Zoë Lee")
+
+    def test_what_is_remembered_is_bounded_and_the_oldest_go_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gate, "MOST_BANS", 3)
+        bans = Bans(FakeClock())
+        for number in range(5):
+            bans.ban(f"n{number}", 60, f"i{number}", "", "")
+        bans.ban("n2", 70, "i2", "", "")
+        bans.ban("n5", 60, "i5", "", "")
+        assert len(bans) == 3
+        assert [bans.wait(f"i{number}", "", "") > 0 for number in range(6)] == [False, False, True, False, True, True]
+        assert [bans.was_kicked(f"n{number}") for number in range(6)] == [False, False, True, False, True, True]
