@@ -120,6 +120,10 @@ OPTIONS: Tuple[Option, ...] = (
 )
 _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 
+# In a sentence that shows a line of the file: what stands behind such a key.
+_A_SECRET = re.compile(rf"\b({'|'.join(ENVIRONMENT_OF)})\b([\"']?\s*[=:]*\s*).+?(?=\. The line is: |$)")
+_HIDDEN = r"\1\2…"
+
 
 @dataclass(frozen=True)
 class ServerConfig:
@@ -290,7 +294,8 @@ def _parse_toml(path: Path, text: str) -> Dict[str, Any]:
         document: Dict[str, Any] = tomllib.loads(text)
         return document
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}{explain(text, str(error), tomllib.loads, list(_BY_KEY))}") from None
+        explained = explain(text, str(error), tomllib.loads, list(_BY_KEY))
+        raise ConfigError(f"{path}{_A_SECRET.sub(_HIDDEN, explained)}") from None
     except RecursionError:
         raise ConfigError(f"{path}: cannot be read: it nests too deeply") from None
 

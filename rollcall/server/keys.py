@@ -96,7 +96,7 @@ class RoomKeys:
 
     def substitute_is_valid(self) -> bool:
         """Whether the substitute's day goes on, by the clock on the wall: the code is good until midnight."""
-        return time.time() < self._kept.substitute_until
+        return SUBSTITUTE in self._kept.keys and time.time() < self._kept.substitute_until
 
     def new_substitute(self) -> str:
         """A code for a substitute, until midnight; the one before ends. Takes 0.4 s: for a thread of its own."""
