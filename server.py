@@ -312,7 +312,7 @@ def listen(
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the server until SIGINT, SIGTERM or SIGHUP. Returns the exit code: 0, 1 (cannot listen, or a thread did not
-    end), 2 (configuration)."""
+    end), 2 (configuration, or a closed room that cannot be closed)."""
     observers = Observers()
     own_files = OwnFiles()  # held while the program runs: whoever cleans up temporary files passes them by
     try:
@@ -345,16 +345,17 @@ def _run(argv: Optional[Sequence[str]], observers: Observers) -> int:
     observers.say("Settings:", *(f"  {line}" for line in config.describe()))
     if arguments.check_config:
         return 0
+    try:
+        keys = room_keys(config, data_folder(), partial(log.warning, "%s"))
+    except KeysError as error:
+        observers.complain(f"{program}: {error}")
+        return 2
     raise_descriptor_limit(config.max_clients, 2 * SPARE_CONNECTIONS)  # the second half is being refused
     use_small_stacks()
     if config.one_cpu:
         run_on_one_cpu(config.max_clients)
     try:
-        keys = room_keys(config, data_folder(), partial(log.warning, "%s"))
         server = listen(config, observers.trace if arguments.trace else None, not arguments.verbose, keys)
-    except KeysError as error:
-        observers.complain(f"{program}: {error}")
-        return 2
     except OSError as error:
         observers.complain(f"{program}: {_cannot_listen(config, error)}")
         return 1

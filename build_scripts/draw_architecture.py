@@ -38,6 +38,7 @@ SERVER = Grid(
     (
         Shared("Room", "connections", True),
         Shared("Gate", "not yet in", True),
+        Shared("Bans", "who was kicked", True),
         Shared("Attempts", "wrong codes", True),
         Shared("Roster", "leases", True),
         Shared("Sweeper", "when to wake", True),
@@ -47,14 +48,14 @@ SERVER = Grid(
         Shared("Outlet", "lines", True),
     ),
     (
-        ("main", "a signal, then the end of all the others", "●···●●■▼●"),
-        ("accept", "somebody who connects", "●●·●●●·▼●"),
-        ("client-N", "its own client (one for each connection)", "●●·●●●▼▼●"),
-        ("sweeper", "the next lease that is due", "●··●●●▼▼●"),
-        ("publisher", "its bell, or a slow socket that takes more", "···●·●■▼●"),
-        ("journal", "something that was noted", "·······■●"),
-        ("outlet", "a line, and whoever reads it (several)", "········●"),
-        ("ends", "the end of the session (only on Windows)", "·········"),
+        ("main", "a signal, then the end of all the others", "●··●·●●■▼●"),
+        ("accept", "somebody who connects", "●●··●●●·▼●"),
+        ("client-N", "its own client (one for each connection)", "●●●●●●●▼▼●"),
+        ("sweeper", "the next lease that is due", "●···●●●▼▼●"),
+        ("publisher", "its bell, or a slow socket that takes more", "····●·●■▼●"),
+        ("journal", "something that was noted", "········■●"),
+        ("outlet", "a line, and whoever reads it (several)", "·········●"),
+        ("ends", "the end of the session (only on Windows)", "··········"),
     ),
 )
 CLIENT = Grid(

@@ -112,7 +112,7 @@ OPTIONS: Tuple[Option, ...] = (
     Option("one_cpu", True, 0, 1, "keep the server on one processor, which makes it faster (Linux)"),
     Option("log_file_size", 10.0, 0, 100_000, "megabytes of the --log-file before a new one begins; 0 is no limit"),
     Option("message_rate", 50.0, 0, 1_000_000, "messages a second that one client may send; 0 is no limit"),
-    Option("join_code", "", 0, MOST_CODE, "the code on the board; empty: an open room; auto: made here", is_secret=True),
+    Option("join_code", "", 0, MOST_CODE, "the code on the board; empty: open; auto: made here", is_secret=True),
     Option("teacher_code", "", 0, MOST_CODE, "the code that makes a teacher; empty: there is none", is_secret=True),
     Option("teacher", THIS_MACHINE, 0, 0, "what makes somebody a teacher", PROOFS),
     Option("tls_certificate", "", 0, MOST_PATH, "a certificate of your own (PEM); empty: the server makes its own"),

@@ -356,7 +356,8 @@ class TestCodes:
         settings = loaded(tmp_path, text)
         shown = "\n".join(settings.describe()) + repr(settings)
         assert "KDWH" not in shown and "MQT7" not in shown and "(set)" in shown
-        assert re.search(r'^join_code +.*"auto"', "\n".join(loaded(tmp_path, "", "--join-code", "auto").describe()), re.M)
+        shown = "\n".join(loaded(tmp_path, "", "--join-code", "auto").describe())
+        assert re.search(r'^join_code +.*"auto" +\(command line\)$', shown, re.MULTILINE)
 
     def test_a_line_that_is_no_toml_is_shown_without_the_code(self, tmp_path: Path) -> None:
         message = complaint(tmp_path, '[server]\njoin_code = KDWH-9RTC-4MXF\n')

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rollcall.server import gate
 from rollcall.server.gate import Bans, Gate
-from tests.helpers import Guarded
+from tests.helpers import FakeClock, Guarded
 
 
 def test_the_newest_pushes_out_the_oldest_of_the_address_that_has_most() -> None:

@@ -11,7 +11,7 @@ from typing import Any, List
 
 import pytest
 
-from rollcall.server import kept_codes
+from rollcall.program import files
 from rollcall.server.certificate import own_certificate
 from rollcall.server.config import ServerConfig
 from rollcall.server.kept_codes import KeptCodes
@@ -93,7 +93,7 @@ class TestCodes:
             raise OSError(28, "No space left on device")
 
         own_certificate(tmp_path, "server-0")
-        monkeypatch.setattr(kept_codes.files, "replace", full)
+        monkeypatch.setattr(files, "replace", full)
         warnings: List[str] = []
         keys = keys_for(tmp_path, warnings, join_code=JOIN)
         keys.let_in_own_machine(tmp_path, 8080, "e")
@@ -157,7 +157,7 @@ class TestCertificate:
 
     def test_one_of_the_users_own_is_meant_from_the_settings_file(self, tmp_path: Path) -> None:
         made = own_certificate(tmp_path / "there", "mine")
-        config = {"tls_certificate": "there/mine.pem", "file": tmp_path / "config.toml"}
+        config: Any = {"tls_certificate": "there/mine.pem", "file": tmp_path / "config.toml"}
         assert keys_for(tmp_path / "data", join_code=JOIN, **config).certificate == made
         assert "none.pem" in refusal(tmp_path, tls_certificate="none.pem")
 
