@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "architecture.svg"
-WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1228, 34, 368, 92, 88
+WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1320, 34, 368, 92, 88
 LOCKS, PUTS, TAKES = "●", "▼", "■"
 
 

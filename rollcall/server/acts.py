@@ -2,8 +2,8 @@
 
 An act runs in the thread of the teacher's own handler: what takes a while holds up that teacher and nobody else. It
 returns what is told about it (`Done`), or raises `NotDone` with a sentence for the person. Who may do what stands in
-`ACTS` and nowhere else: anybody else's act is denied, one line of the log says so, and the connection goes on. A new act
-is its message (`rollcall.wire.messages`), a function, and its line in `ACTS`.
+`ACTS` and nowhere else: anybody else's act is denied, one line of the log says so, and the connection goes on. A new
+act is its message (`rollcall.wire.messages`), a function, and its line in `ACTS`.
 """
 
 from __future__ import annotations
