@@ -5,8 +5,10 @@ from __future__ import annotations
 import _thread
 import gc
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Dict, Iterator, List
@@ -26,6 +28,15 @@ if sys.platform == "win32":
     # Under Wine the first window starts a process that shows them all. It must not be one of the programs that are
     # tested: their pipes would stay open with it.
     ctypes.WinDLL("user32").GetDesktopWindow()
+
+DATA = tempfile.mkdtemp(prefix="rollcall-tests-")
+# What the programs that are tested keep must not stand with what this user's own ones have.
+os.environ.update(dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA"), DATA))
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(DATA, ignore_errors=True)
+
 
 GRACE = 5.0
 """Seconds that a thread which is ending already has to end."""

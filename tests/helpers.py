@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +22,10 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Typ
 
 import pytest
 
+from rollcall.program.folders import data_folder
+from rollcall.server.certificate import own_certificate
 from rollcall.server.config import ServerConfig
+from rollcall.server.keys import server_name_of
 from rollcall.wire.clock import monotonic
 from server import RollcallServer
 
@@ -203,6 +207,15 @@ class Program:
             print(f"--- {self._process.args!r} printed:", *self.lines[-60:], sep="\n")
 
 
+def keep_certificate(config: ServerConfig) -> None:
+    """A certificate for the server of these settings, so that it need not make one: that takes 0.2 s at each start."""
+    folder = data_folder()
+    if folder is not None:
+        file = folder / f"{server_name_of(config)}.pem"
+        if not file.exists():
+            shutil.copy(own_certificate(folder, "tests").file, file)
+
+
 class ServerProgram(Program):
     """``server.py`` on a free port of the loopback interface, listening."""
 
@@ -218,9 +231,7 @@ class ServerProgram(Program):
         file = folder / "config.toml"
         file.write_text("[server]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
         command: List[Union[str, Path]] = [ROOT / "server.py", "--config", file, "--host", "127.0.0.1"]
-        # What it keeps must not be kept with what this user's own servers have.
-        kept = dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"), str(folder))
-        env = {**kept, **(env or {})}
+        keep_certificate(ServerConfig(port=port, file=file, file_named=True))
         super().__init__(*command, "--port", str(port), *arguments, descriptors=descriptors, env=env)
         try:
             self.port = int(self.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)$").group(1))

@@ -198,7 +198,7 @@ class Room:
         for tally in tallies:
             unseen = f", {tally.refused} more refused unseen" if tally.refused else ""
             wrong = counted(tally.wrong, "wrong code")
-            self.journal.note(log, logging.WARNING, "%s as %s from %s%s", wrong, tally.user, tally.address, unseen)
+            self.journal.note(log, logging.WARNING, "%s, sent as %s from %s%s", wrong, tally.user, tally.address, unseen)
 
     def full(self, why: str) -> Error:
         """What a client is told for whom there is no place."""

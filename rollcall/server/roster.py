@@ -387,7 +387,7 @@ class Roster:
     def _full_locked(self, caller: Caller) -> str:
         """Why nobody else can come in as this and from this address; empty if somebody can."""
         if caller.role != MEMBER:
-            return "" if self._teachers < TEACHERS else f"all {TEACHERS} seats for teachers are taken"
+            return "" if self._teachers < TEACHERS else f"the {counted(TEACHERS, 'seat')} for teachers are taken"
         observed_ip = caller.observed_ip
         if len(self._members) - self._teachers >= self._max_clients:
             return f"the server is full: it takes {counted(self._max_clients, 'client')}"

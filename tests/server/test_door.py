@@ -111,7 +111,7 @@ def test_a_wrong_code_ends_the_connection_and_the_log_counts_it(
     with caplog.at_level(logging.WARNING), TlsClient(closed[1]) as client:
         assert client.prove("WRNG-WRNG-9999")["code"] == "bad_code"
         assert client.rest() == []
-        wait_until(lambda: "1 wrong code as class from 127.0.0.1" in caplog.text, "the log")
+        wait_until(lambda: "1 wrong code, sent as class from 127.0.0.1" in caplog.text, "the log")
     with TlsClient(closed[1]) as client:
         assert client.prove(TEACH)["code"] == "bad_code", "the teacher's code is no class's"
     with TlsClient(closed[1]) as client:
