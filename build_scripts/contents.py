@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Iterable, Tuple
 
 UNUSED_MODULES = (
-    # The hashes that we use are Python's own (_blake2); OpenSSL's are only worth their 1.9 MB where TLS is.
-    "_hashlib",
     # Compressed archives other than zip: shutil and zipfile can do without.
     "_bz2", "_lzma", "bz2", "lzma", "tarfile",
     # What random, statistics and csv reach for.
     "_decimal", "_pydecimal", "decimal", "fractions", "numbers", "statistics", "_statistics",
     # Mail, web, XML and what belongs to it.
-    "email", "ftplib", "html", "http", "mimetypes", "netrc", "urllib.error", "urllib.request", "webbrowser",
+    "ftplib", "html", "http", "mimetypes", "netrc", "urllib.error", "urllib.request", "webbrowser",
     "xml", "xmlrpc",
     # Tools for programmers.
     "_pyrepl", "bdb", "cmd", "code", "codeop", "doctest", "pdb", "pydoc", "pydoc_data", "rlcompleter", "test",
@@ -29,8 +27,11 @@ UNUSED_MODULES = (
     # Other ways to run things at once.
     "_asyncio", "_multiprocessing", "_posixshmem", "asyncio", "concurrent", "multiprocessing",
     # Foreign packages that some of the above look for.
-    "PIL", "numpy", "pkg_resources", "setuptools", "typing_extensions",
+    "PIL", "numpy", "pkg_resources", "setuptools",
 )  # fmt: skip
+
+UNUSED_IN_CLIENT = ("cryptography", "email")
+"""What makes the server's certificate, and what that looks for."""
 
 _UNUSED_FILES = (
     # Time zones, the names of months, and the dialogs of Tk in other languages: the window speaks English.

@@ -183,7 +183,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _one_line(self, line: bytes, now: float) -> bool:
         """Handle one line that came at monotonic time ``now``; False when the conversation is over."""
-        if not self._version and _ASKS_FOR_A_PAGE.fullmatch(line):
+        if not self._version and not self._connection.is_secure and _ASKS_FOR_A_PAGE.fullmatch(line):
             self._note(logging.INFO, "a browser: %s from %s", self._connection.label, self.client_address)
             self._turn_away(_NO_PAGE)
             return False

@@ -198,7 +198,8 @@ class Room:
         for tally in tallies:
             unseen = f", {tally.refused} more refused unseen" if tally.refused else ""
             wrong = counted(tally.wrong, "wrong code")
-            self.journal.note(log, logging.WARNING, "%s, sent as %s from %s%s", wrong, tally.user, tally.address, unseen)
+            text = "%s, sent as %s from %s%s"
+            self.journal.note(log, logging.WARNING, text, wrong, tally.user, tally.address, unseen)
 
     def full(self, why: str) -> Error:
         """What a client is told for whom there is no place."""

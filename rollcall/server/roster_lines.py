@@ -9,6 +9,7 @@ from typing import Dict, Tuple
 
 from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line
 from rollcall.server.roster import Roster
+from rollcall.wire.messages import MEMBER
 from rollcall.wire.packing import pack
 
 NEVER = -1
@@ -56,7 +57,8 @@ class RosterLines:
             return self.line(form, NEVER)
         rev, entries = self._roster.snapshot()
         if form == VERSION_1:
-            return rev, list_line([entry_json_v1(entry) for entry in entries])
+            # It cannot be told who is a teacher, and counts rows.
+            return rev, list_line([entry_json_v1(entry) for entry in entries if entry.role == MEMBER])
         if len(self._fragments) > 2 * len(entries) + 100:
             self._fragments.clear()
         return rev, list_line([self._fragment(entry) for entry in entries], self._epoch, rev)

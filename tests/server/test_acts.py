@@ -228,3 +228,10 @@ def test_version_1_says_nothing_to_an_act() -> None:
         old.send({"type": "kick", "id": 1})
         old.send({"type": "ping"})
         assert old.line() == {"type": "pong"}
+
+
+def test_a_list_of_version_1_is_without_teachers(room: Room) -> None:
+    _, port = room
+    with teacher_in(port), RawClient(port) as old:
+        old.register()
+        assert old.line()["clients"] == [{"ip": "10.0.0.1", "port": 5000}]

@@ -392,6 +392,11 @@ class TestHostile:
                     pass
                 assert b"rate_limited" in said
 
+    def test_http_inside_tls_is_not_answered_as_such(self, closed: Closed) -> None:
+        with TlsClient(closed[1]) as client:
+            client.send(b"GET / HTTP/1.1\r\n")
+            assert client.line()["code"] == "bad_message"
+
     def test_single_bytes_let_a_client_in(self, closed: Closed, tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", closed[1]), PATIENCE) as sock:
             raw = RawTls(sock, tmp_path)
@@ -417,6 +422,16 @@ class TestHostile:
         with client, waiting:
             assert client.rest()[-1]["code"] == "server_shutdown"
             assert waiting.recv(100) == b""
+
+
+def test_a_real_open_server_loads_tls_in_a_handlers_small_stack(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path) as server:
+        server.wait_for_line("^This room is open: ")
+        with TlsClient(server.port) as ann, TlsClient(server.port) as ben:
+            ann.register("Ann")
+            ann.until_type("welcome")
+            assert ben.prove(device_id="d")["code"] == "bad_code", "there is none"
+        assert server.stop() == 0
 
 
 def test_a_real_server_says_who_can_come_in_and_shows_no_secret(tmp_path: Path) -> None:

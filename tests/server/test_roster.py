@@ -7,8 +7,19 @@ from typing import Any, List, Optional
 
 import pytest
 
-from protocol import Departure
-from rollcall.server.roster import DEPARTED, GONE, RENEWED, RETURNED, SWEEP_BATCH, Caller, Joined, Roster, RosterFull
+from protocol import LEFT, Departure
+from rollcall.server.roster import (
+    DEPARTED,
+    GONE,
+    RENEWED,
+    RETURNED,
+    SWEEP_BATCH,
+    TEACHERS,
+    Caller,
+    Joined,
+    Roster,
+    RosterFull,
+)
 from rollcall.server.tokens import Tokens
 from tests.helpers import FakeClock, Guarded
 
@@ -657,3 +668,59 @@ def test_what_a_pause_left_is_forgotten_with_its_session() -> None:
     house.roster.remove(house.last, "left")
     house.roster.drop_unregistered(mute)
     assert not house.roster._extended
+
+
+class TestTeachers:
+    """Who is no member of the class takes none of its seats."""
+
+    def test_they_have_seats_of_their_own_and_not_more(self) -> None:
+        roster = Roster(max_clients=1, max_per_address=1)
+        for session in range(1, 2 * TEACHERS + 3):
+            roster.open(session)
+        for session in range(1, TEACHERS + 1):
+            assert roster.register(session, Caller("Hill", "h", 1, "10.0.0.1", role="teacher"))
+        with pytest.raises(RosterFull, match="the 8 seats for teachers are taken"):
+            roster.register(TEACHERS + 1, Caller("Lee", "h", 1, "10.0.0.2", role="substitute"))
+        assert roster.register(TEACHERS + 2, Caller("Ann", "h", 1, "10.0.0.1"))
+        with pytest.raises(RosterFull, match="takes 1 client"):
+            roster.register(TEACHERS + 3, Caller("Ben", "h", 1, "10.0.0.3"))
+        roster.remove(1, LEFT)
+        assert roster.register(TEACHERS + 4, Caller("Lee", "h", 1, "10.0.0.2", role="substitute"))
+
+    def test_who_comes_back_as_something_else_needs_a_seat_for_that(self) -> None:
+        roster = Roster(max_clients=1)
+        for session in range(1, 6):
+            roster.open(session)
+        ann = roster.register(1, Caller("Ann", "h", 1, "10.0.0.1", instance="a"))
+        assert ann is not None
+        teacher = roster.register(2, Caller("Ann", "h", 1, "10.0.0.1", instance="a", attempt=1, role="teacher"))
+        assert teacher is not None and teacher.entry.role == "teacher" and teacher.entry.id == ann.entry.id
+        assert roster.register(3, Caller("Ben", "h", 1, "10.0.0.1"))
+        with pytest.raises(RosterFull):
+            roster.register(4, Caller("Ann", "h", 1, "10.0.0.1", instance="a", attempt=2))
+        assert [entry.role for entry in roster.snapshot().entries] == ["teacher", "member"]
+        again = roster.register(5, Caller("Ann", "h", 1, "10.0.0.1", resume_token=teacher.resume_token, role="teacher"))
+        assert again is not None and again.replaced == 2
+
+    def test_a_role_is_never_inherited(self) -> None:
+        roster = Roster()
+        roster.open(1)
+        roster.open(2)
+        first = roster.register(1, Caller("Hill", "h", 1, "10.0.0.1", role="teacher"))
+        assert first is not None
+        again = roster.register(2, Caller("Hill", "h", 1, "10.0.0.1", resume_token=first.resume_token))
+        assert again is not None and (again.entry.id, again.entry.role) == (first.entry.id, "member")
+
+
+def test_a_member_is_known_by_what_it_showed_and_its_token_is_its_devices() -> None:
+    roster = Roster()
+    roster.open(1)
+    joined = roster.register(1, Caller("Ann", "h", 1, "10.0.0.1", instance="i", device_id="d"))
+    assert joined is not None
+    known = roster.known_as(joined.entry.id)
+    assert known == (1, joined.entry, "i", "d", joined.resume_token)
+    assert roster.known_as(99) is None
+    tokens = Tokens(b"k" * 32)
+    assert tokens.member_of(tokens.of(7, "d"), "d") == 7
+    assert [tokens.member_of(tokens.of(7, "d"), device) for device in ("", "e")] == [None, None]
+    assert tokens.member_of(tokens.of(7, "1 x"), "x") is None
