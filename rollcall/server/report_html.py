@@ -48,6 +48,7 @@ small { font-size: 13px }
 .box { display: inline-block; width: 1em; height: 1em; border: 1.5px solid var(--ink); border-radius: 2px;
   text-align: center; line-height: .9; font-weight: 700; vertical-align: -.12em }
 footer { margin-top: 26px; padding-top: 8px; border-top: 1px solid var(--line); color: var(--soft); font-size: 13px }
+@media screen and (min-width: 900px) { td:not(:first-child):not(:last-child) { white-space: nowrap } }
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --line: #aaa; --head: #fff; --good: #000;
     --warn: #000; --bad: #000 }
