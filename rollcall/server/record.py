@@ -30,6 +30,7 @@ from rollcall.program.os_errors import reason
 from rollcall.server.journal import Journal
 from rollcall.server.record_file import NAME, RecordError, WritableRecord, said, sqlite
 from rollcall.server.record_tables import (
+    Fact,
     Row,
     after_crash,
     devices_go,
@@ -37,13 +38,12 @@ from rollcall.server.record_tables import (
     ends_lesson,
     forget_before,
     is_open,
+    row_of,
     sign_of_life,
     start_of_run,
 )
 from rollcall.wire.clock import monotonic
 from rollcall.wire.text import counted
-
-Fact = Row
 
 log = logging.getLogger("rollcall.record")
 
@@ -103,7 +103,7 @@ class Record:
         self._database: Optional[WritableRecord] = None
         self._is_off = False
         self._rows: Dict[Tuple[str, Any], Row] = {}
-        self._open: Set[Tuple[str, Any]] = set()
+        self._open: Set[str] = set()  # stays and lessons
         self._devices_go = False
         self._beat_at = self._clean_at = self._again_at = clock()
         self._retry = RETRY
@@ -177,7 +177,8 @@ class Record:
             if callable(thing):
                 thing()
             elif thing is not None:
-                self._keep(thing.of_run(self.run))
+                self._keep(row_of(thing, self.run, self._wall_clock()))
+                self._note(thing)
         except OSError as error:
             self._say(logging.ERROR, "%s cannot be written: %s", error.filename or "a file", reason(error))
         except Exception:
@@ -191,12 +192,14 @@ class Record:
             self._lost += 1
             return
         self._rows[row.key] = row
-        if ends_lesson(row):
-            self._devices_go = True
-        if is_open(row):
-            self._open.add(row.key)
+
+    def _note(self, fact: Fact) -> None:
+        """What goes on, and whether a lesson has ended."""
+        self._devices_go |= ends_lesson(fact)
+        if is_open(fact):
+            self._open.add(fact.id)
         else:
-            self._open.discard(row.key)
+            self._open.discard(fact.id)
 
     def _write(self, last: bool) -> None:
         now = self._clock()

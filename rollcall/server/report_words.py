@@ -1,7 +1,8 @@
 """Times and verdicts as words: the same in every form of a report.
 
-A report is read where it was made, so times are local ones, by the rules of this computer's time zone. A time of another
-day than the lesson's begin says which; where the clocks were changed in between, each says which of the two it is.
+A report is read where it was made, so times are local ones, by the rules of this computer's time zone. A time of
+another day than the lesson's begin says which; where the clocks were changed in between, each says which of the two it
+is.
 
 No state, no threads, no I/O; what depends on the zone is asked of the system.
 """
@@ -157,6 +158,11 @@ def interruptions(count: int, seconds: float) -> str:
 def people(number: int) -> str:
     """``1 person``, ``27 people``."""
     return "1 person" if number == 1 else f"{number} people"
+
+
+def times(number: int) -> str:
+    """``once``, ``3 times``."""
+    return "once" if number == 1 else f"{number} times"
 
 
 def lessons(number: int) -> str:

@@ -9,7 +9,7 @@ No state, no threads, no I/O. Who is late and who left is computed elsewhere (``
 from __future__ import annotations
 
 from collections import Counter
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterator, List, Tuple
 
 from rollcall.server import report_words as words
 from rollcall.server.facts import (
@@ -48,12 +48,12 @@ def lesson_sheet(table: LessonTable) -> Sheet:
     columns += [Column("Class")] * several + [Column("Group")] * grouped
     columns += [Column("Counts as"), Column("Came"), Column("Now" if lesson.end is None else "Went")]
     columns += [Column("First seen"), Column("Last seen"), Column("Present", numeric=True)]
-    columns += [Column("Interrupted", numeric=True), Column("Mark and note")]
+    columns += [Column("Away", numeric=True), Column("Mark and note")]
     rows = []
     for line in table.lines:
         row = [Cell(line.name)]
         row += [Cell(line.class_name)] * several + [Cell(line.group)] * grouped
-        rows.append((*row, *_verdict(line, clock, lesson.end is None)))
+        rows.append((*row, *verdict_cells(line, clock, lesson.end is None)))
     tables = [Table(tuple(columns), tuple(rows), empty="Nobody is on the list.")]
     if table.guests:
         tables.append(_guests(table, clock))
@@ -66,7 +66,7 @@ def _clock(table: LessonTable) -> Clock:
     return Clock(table.until if table.lesson.begin is None else table.lesson.begin, table.until)
 
 
-def _verdict(line: Verdict, clock: Clock, live: bool) -> Tuple[Cell, ...]:
+def verdict_cells(line: Verdict, clock: Clock, live: bool) -> Tuple[Cell, ...]:
     """The cells of one person, from `counts` on."""
     came, went = words.came(line.result), words.went(line.result, clock)
     found_came, found_went = words.came(line.found), words.went(line.found, clock)
@@ -87,7 +87,7 @@ def _verdict(line: Verdict, clock: Clock, live: bool) -> Tuple[Cell, ...]:
 
 
 def _beside(found: str, result: str) -> str:
-    return f"found: {found or 'nothing'}" if found != result else ""
+    return f"found: {found}" if found and found != result else ""
 
 
 def _state_tone(state: str) -> str:
@@ -147,8 +147,8 @@ def _summary(table: LessonTable) -> Iterator[str]:
 def _notes(table: LessonTable, clock: Clock) -> Iterator[str]:
     lesson = table.lesson
     by = {BELL: "by the bell", ESTIMATED: "estimated from who came and went"}
-    said = [f"begin {by[lesson.begin_by]}"] * (lesson.begin is not None and lesson.begin_by in by)
-    said += [f"end {by[lesson.end_by]}"] * (lesson.end is not None and lesson.end_by in by)
+    ends = (("begin", lesson.begin, lesson.begin_by), ("end", lesson.end, lesson.end_by))
+    said = [f"{what} {by[who]}" for what, at, who in ends if at is not None and who in by]
     if said:
         yield f"This lesson: {', '.join(said)}."
     for pause in table.pauses:
@@ -168,7 +168,13 @@ def class_list(table: LessonTable) -> Sheet:
     clock = _clock(table)
     title = f"{words.classes(table.lesson)}: who is here, {words.day(table.until)}, {clock.second(table.until)}"
     grouped = any(line.group for line in table.lines)
-    columns = (Column("Name"), Column("Here", narrow=True), *[Column("Group")] * grouped, Column("Since"), Column("Note"))
+    columns = (
+        Column("Name"),
+        Column("Here", narrow=True),
+        *[Column("Group")] * grouped,
+        Column("Since"),
+        Column("Note"),
+    )
     rows = []
     here = 0
     for line in table.lines:
@@ -191,5 +197,3 @@ def _at_this_second(line: Verdict, clock: Clock) -> Tuple[bool, str, str]:
         return True, clock.second(line.first), note
     gone = f", last seen {clock.second(line.last)}" if line.last is not None else ""
     return False, "", f"{line.state}{gone}" if line.result.came != NEVER or line.state == EXCUSED else ""
-
-

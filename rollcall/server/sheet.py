@@ -89,11 +89,17 @@ def _plain(text: str) -> str:
 
 
 def _table(table: Table) -> Iterator[str]:
-    rows = [[column.title for column in table.columns]]
-    rows += [[_plain(cell.whole) for cell in row] for row in table.rows]
-    widths = [max(width(row[number]) for row in rows) for number in range(len(table.columns))]
+    """Columns in which nothing stands are left out: a terminal is narrow."""
+    cells = [[_plain(cell.whole) for cell in row] for row in table.rows]
+    shown = [number for number in range(len(table.columns)) if not number or any(row[number] for row in cells)]
+    columns = [table.columns[number] for number in shown]
+    rows = [
+        [" ".join(column.title.split()) for column in columns],
+        *([row[number] for number in shown] for row in cells),
+    ]
+    widths = [max(width(row[number]) for row in rows) for number in range(len(columns))]
     for row in rows:
-        yield _line(row, widths, table.columns)
+        yield _line(row, widths, columns)
 
 
 def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

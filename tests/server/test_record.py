@@ -10,16 +10,16 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional
 
 import pytest
 
 from rollcall.server import record as record_module
 from rollcall.server import record_file
+from rollcall.server.facts import Identification, Lesson, Mark, Pause, Person, Stay
 from rollcall.server.journal import Journal
 from rollcall.server.record import Record
 from rollcall.server.record_file import LOCK, NAME, damaged_files, reading
-from rollcall.server.record_tables import Row
 from tests.helpers import PATIENCE, ROOT, wait_until
 
 
@@ -41,8 +41,10 @@ def journal(caplog: pytest.LogCaptureFixture) -> Iterator[Journal]:
     journal.stop()
 
 
-def stay(key: str, began: float = 100.0, ended: Any = None, name: str = "Mia Lee", device: str = "d1") -> Row:
-    return Row("stays", (key, 0, 1, name, "member", device, began, ended, "left" if ended else ""))
+def stay(
+    key: str, begin: float = 100.0, end: Optional[float] = None, name: str = "Mia Lee", device: str = "d1"
+) -> Stay:
+    return Stay(key, 1, name, begin, end or begin, end, "left" if end else "", device)
 
 
 def record_in(folder: Path, journal: Journal, **more: Any) -> Record:
@@ -223,12 +225,13 @@ def test_a_row_that_we_made_wrong_does_not_keep_the_others_out(
     tmp_path: Path, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     record = record_in(tmp_path, journal)
-    record.put(stay("a"), stay("b", name="\ud800"), stay("c", began=object()), stay("d"))  # type: ignore[arg-type]
-    record.put(Row("runs", (2**70, 0, 0, 0, "")))
+    record.put(stay("a"), stay("b", name="\ud800"), stay("c", begin=object()), stay("d"))  # type: ignore[arg-type]
+    record.put(Pause("p", 2**70, None, "asleep"), "no fact")  # type: ignore[arg-type]
     assert record.stop()
     journal.stop()
     assert rows(tmp_path) == ["a", "d"]
     assert sum("does not take was left out" in text for text in caplog.messages) == 3
+    assert sum("a fact could not be recorded" in text for text in caplog.messages) == 1
 
 
 def test_what_is_to_be_done_in_its_thread_is_done_and_may_fail(
@@ -251,15 +254,15 @@ _DIES = """
 import sys, time
 from pathlib import Path
 from rollcall.server import record as module
+from rollcall.server.facts import Identification, Lesson, Mark, Pause, Person, Stay
 from rollcall.server.journal import Journal
 from rollcall.server.record import Record
-from rollcall.server.record_tables import Row
 module.GATHER, module.BEAT = 0.01, 0.1
 record = Record(Path(sys.argv[1]), Journal())
 record.start()
 began = time.time()
-record.put(Row("stays", ("open", record.run, 1, "Mia Lee", "member", "d1", began, None, "")))
-record.put(Row("stays", ("ended", record.run, 2, "Ben Okafor", "member", "d2", began, began + 0.1, "left")))
+record.put(Stay("open", 1, "Mia Lee", began, began))
+record.put(Stay("ended", 2, "Ben Okafor", began, began + 0.1, began + 0.1, "left"))
 print(began, flush=True)
 time.sleep(60)
 """
@@ -288,8 +291,8 @@ def test_after_sigkill_all_is_there_and_what_was_open_ends_with_the_last_sign_of
     assert rows(tmp_path, "SELECT count(*) FROM runs WHERE ended IS NULL") == [0]
 
 
-def lesson(key: str, began: float, ended: Any = None) -> Row:
-    return Row("lessons", (key, began, ended, '["7b"]', '[["Mia Lee", ""]]', "{}"))
+def lesson(key: str, begin: float, end: Optional[float] = None) -> Lesson:
+    return Lesson(key, ("7b",), (Person("Mia Lee", "", "7b"),), begin, end)
 
 
 def in_files(folder: Path, *words: str) -> List[str]:
@@ -318,12 +321,16 @@ def test_what_is_too_old_goes_from_the_bytes_too(tmp_path: Path, journal: Journa
     old, new, day = 1_700_000_000.0, 1_764_000_000.0, 86400.0
     first = record_in(tmp_path, journal, wall_clock=lambda: old)
     first.put(lesson("old", old, old + 3600), stay("old", old, old + 60, name="Oldest Pupil"), lesson("on", old))
-    first.put(Row("marks", ("m", "old", "Oldest Pupil", old, "{}")))
+    first.put(
+        Mark("m", "old", "Oldest Pupil", "late", old), Identification("i", "is", "Oldest Pupil", old, "7b", "oldie")
+    )
+    first.put(Lesson("never", ("7b",), (Person("Oldest Pupil"),)), Pause("p", old, old + 1, "asleep"))
     first.put(stay("late", new - 179 * day, new - 179 * day + 60, name="Kept Pupil"))
     assert first.stop() and in_files(tmp_path, "Oldest Pupil")
     second = record_in(tmp_path, journal, days=180, clean=cleaned.append, wall_clock=lambda: new)
     wait_until(lambda: cleaned, "the cleaning")
     assert second.stop()
     assert rows(tmp_path) == ["late"] and rows(tmp_path, "SELECT count(*) FROM marks") == [0]
+    assert rows(tmp_path, "SELECT id FROM lessons") == [] and rows(tmp_path, "SELECT id FROM pauses") == []
     assert cleaned == [new - 180 * day]
-    assert not in_files(tmp_path, "Oldest Pupil") and in_files(tmp_path, "Kept Pupil") == [NAME]
+    assert not in_files(tmp_path, "Oldest Pupil", "oldie") and in_files(tmp_path, "Kept Pupil") == [NAME]

@@ -1,0 +1,137 @@
+"""The record as those read it who make reports of it, or go on with a lesson after a restart.
+
+What a run did not live to write is added here, in the same way as its successor would: a stay that was open when the
+server died has ended with its last sign of life, and between two runs the server was down.
+
+Everything here has a connection of its own that cannot write, in the calling thread; it waits for the disk, and for
+another program's lock at most two seconds. Errors are `RecordError`, with a sentence for a person.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple, Type
+
+from rollcall.program.files import Hold
+from rollcall.server.facts import CRASHED, DOWN, Identification, Lesson, Mark, Pause, Stay
+from rollcall.server.record_file import LOCK, RecordError, reading
+from rollcall.server.record_tables import columns_of, fact_of
+from rollcall.wire.text import printable
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+class Facts(NamedTuple):
+    """What the record knows of a time, each kind from the oldest to the newest. ``alive`` is the last sign of life of
+    any run in it; ``is_running`` says that a server writes to it now."""
+
+    stays: Tuple[Stay, ...] = ()
+    pauses: Tuple[Pause, ...] = ()
+    lessons: Tuple[Lesson, ...] = ()
+    marks: Tuple[Mark, ...] = ()
+    identifications: Tuple[Identification, ...] = ()
+    alive: float = 0.0
+    is_running: bool = False
+
+
+class _Run(NamedTuple):
+    run: int
+    began: float
+    alive: float
+    ended: Optional[float]
+
+
+def load(
+    folder: Path, since: float = float("-inf"), until: float = float("inf"), starting: Optional[float] = None
+) -> Facts:
+    """Lessons, stays and pauses that touch the time from ``since`` to ``until``, and all words of teachers about them.
+
+    What goes on touches every time. Identifications of a whole class are always there. A server that starts says when
+    (``starting``), before its own record does: then the time since the last run is a pause, too. Raises `RecordError`.
+    """
+    is_running = is_held(folder)
+    with reading(folder) as connection:
+        if connection is None:
+            return Facts(is_running=is_running)
+        runs = [_Run(*row) for row in connection.execute("SELECT run, began, alive, ended FROM runs ORDER BY run")]
+        if not is_running:
+            runs = [run._replace(ended=run.alive if run.ended is None else run.ended) for run in runs]
+        if starting is not None and runs:
+            runs.append(_Run(0, starting, starting, None))
+        span = "(began IS NULL OR began <= ?) AND (ended IS NULL OR ended >= ?) ORDER BY began, id"
+        stays = _stays(connection, span, since, until, {run.run: run for run in runs})
+        lessons = _select(connection, Lesson, f"WHERE {span}", until, since)
+        pauses = {pause.id: pause for pause in _downs(runs, since, until)}
+        pauses.update((pause.id, pause) for pause in _select(connection, Pause, f"WHERE {span}", until, since))
+        known = {lesson.id for lesson in lessons}
+        marks = [mark for mark in _select(connection, Mark, "ORDER BY at, id") if mark.lesson in known]
+        said = _select(connection, Identification, "ORDER BY at, id")
+        return Facts(
+            tuple(stays),
+            tuple(sorted(pauses.values(), key=lambda pause: (pause.begin, pause.id))),
+            tuple(lessons),
+            tuple(marks),
+            tuple(word for word in said if not word.lesson or word.lesson in known),
+            max((run.ended or run.alive for run in runs), default=0.0),
+            is_running,
+        )
+
+
+def _select(connection: sqlite3.Connection, kind: Type[Any], condition: str, *values: float) -> List[Any]:
+    found = []
+    for row in connection.execute(f"{columns_of(kind)} {condition}", values):
+        try:
+            found.append(fact_of(kind, row))
+        except (ValueError, TypeError) as error:
+            name, key = kind.__name__.lower(), printable(row[0])
+            raise RecordError(f"the record has been changed by hand: {name} {key}: {printable(error)}") from None
+    return found
+
+
+def _stays(connection: sqlite3.Connection, span: str, since: float, until: float, runs: Dict[int, _Run]) -> List[Stay]:
+    owners = dict(connection.execute(f"SELECT id, run FROM stays WHERE {span}", (until, since)))
+    found = []
+    for stay in _select(connection, Stay, f"WHERE {span}", until, since):
+        run = runs.get(owners[stay.id])
+        if stay.end is None:
+            found.append(_open_stay(stay, run))
+        else:
+            found.append(stay)
+    return [stay for stay in found if stay.end is None or stay.end >= since]
+
+
+def _open_stay(stay: Stay, run: Optional[_Run]) -> Stay:
+    """A stay without an end: it goes on, or its run has died."""
+    values = {name: getattr(stay, name) for name in ("id", "member", "name", "begin", "device", "role")}
+    seen = stay.seen if run is None else max(stay.seen, run.alive)
+    if run is not None and run.ended is None:
+        return Stay(seen=seen, **values)
+    return Stay(seen=seen, end=seen, how=CRASHED, **values)
+
+
+def _downs(runs: List[_Run], since: float, until: float) -> List[Pause]:
+    """The times between two runs, in which the server did not run."""
+    found = []
+    for before, after in zip(runs, runs[1:]):
+        if before.ended is not None and since <= after.began and before.ended <= until:
+            found.append(down(before.run, before.ended, after.began))
+    return found
+
+
+def down(run: int, since: float, until: float) -> Pause:
+    """The server was down after that run."""
+    return Pause(f"down-{run}", since, until, DOWN)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a server writes to the record in that folder at this moment."""
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        Hold(folder / LOCK).close()
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # a folder that may not be written: nobody who writes is here
+    return False
