@@ -1,11 +1,11 @@
 """The folder ``attendance/``: the table of each lesson as CSV and HTML, for people who will never type a command.
 
-Two files a lesson, named by its begin and its class. They are written again when the lesson is corrected, and go when it
-is thrown away, when they are older than the record is kept, and line by line when somebody must be forgotten: that is
-why a row is a line in both.
+Two files a lesson, named by its begin and its class. They are written again when the lesson is corrected, and go when
+it is thrown away, when they are older than the record is kept, and line by line when somebody must be forgotten: that
+is why a row is a line in both.
 
-Files are replaced in one step and may be read by their owner only. Whoever calls waits for the disk: the record's thread,
-or a command. Errors are OSError.
+Files are replaced in one step and may be read by their owner only. Whoever calls waits for the disk: the record's
+thread, or a command. Errors are OSError.
 """
 
 from __future__ import annotations

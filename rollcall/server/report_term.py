@@ -12,7 +12,18 @@ import time
 from typing import Optional, Sequence, Tuple
 
 from rollcall.server import report_words as words
-from rollcall.server.facts import EXCUSED, LATE, LEFT_EARLY, PRESENT, UNEXCUSED, Lesson, TermRow, TermTable, Verdict
+from rollcall.server.facts import (
+    EXCUSED,
+    LATE,
+    LEFT_EARLY,
+    LOST_AT,
+    PRESENT,
+    UNEXCUSED,
+    Lesson,
+    TermRow,
+    TermTable,
+    Verdict,
+)
 from rollcall.server.report_words import Clock
 from rollcall.server.reports import TONES, verdict_cells
 from rollcall.server.sheet import BAD, SOFT, WARN, Cell, Column, Sheet, Table
@@ -23,7 +34,8 @@ ACROSS = 16
 LETTERS = {PRESENT: "✓", LATE: "L", EXCUSED: "E", UNEXCUSED: "A"}
 NOT_ON_LIST, EARLY = "–", "<"
 LEGEND = (
-    "✓ on time, L late by so many minutes, < left early, E excused, A absent without an excuse, – not on the list then"
+    "✓ on time, L late by so many minutes, < left early or lost, E excused, A absent without an excuse, "
+    "– not on the list then"
 )
 
 
@@ -94,7 +106,7 @@ def cell_text(verdict: Optional[Verdict]) -> str:
     text = LETTERS.get(verdict.counts, verdict.counts)
     if verdict.counts == LATE:
         text += str(int(verdict.result.late_by // 60))
-    return text + EARLY * (verdict.result.went == LEFT_EARLY)
+    return text + EARLY * (verdict.result.went in (LEFT_EARLY, LOST_AT))
 
 
 def person_sheet(term: TermTable, row: TermRow) -> Sheet:

@@ -10,10 +10,23 @@ No state, no threads, no I/O.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from rollcall.server import report_words as words
-from rollcall.server.facts import Finding, Lesson, LessonTable, Mark, TermRow, TermTable, Verdict
+from rollcall.server.facts import (
+    EXCUSED,
+    LATE,
+    PRESENT,
+    UNEXCUSED,
+    Finding,
+    Lesson,
+    LessonTable,
+    Mark,
+    TermRow,
+    TermTable,
+    Verdict,
+)
 from rollcall.server.report_csv import Value, csv_bytes
 from rollcall.server.report_term import cell_text
 from rollcall.server.reports import marks_of
@@ -167,3 +180,34 @@ def _mark(mark: Mark) -> Dict[str, Any]:
         "kind": mark.kind, "by": mark.by, "when": words.iso(mark.when), "minutes": mark.minutes,
         "at": words.iso(mark.at), "note": mark.note,
     }  # fmt: skip
+
+
+# --- many lessons ---------------------------------------------------------------------------------------------
+
+
+def counts(table: LessonTable) -> Dict[str, int]:
+    """How many stood on the list, came, were late, excused, or not."""
+    found = Counter(line.counts for line in table.lines)
+    return {
+        "listed": len(table.lines), "came": found[PRESENT] + found[LATE], "late": found[LATE],
+        "excused": found[EXCUSED], "unexcused": found[UNEXCUSED], "guests": len(table.guests),
+    }  # fmt: skip
+
+
+def list_csv(tables: Sequence[LessonTable], delimiter: str = ",") -> bytes:
+    """A row for each lesson."""
+    head = (*_LESSON, "classes", "listed", "came", "late", "excused", "unexcused", "guests", "counted")
+    rows: List[Sequence[Value]] = [
+        (
+            *_lesson_values(table.lesson), " + ".join(table.lesson.classes), *counts(table).values(),
+            "yes" if table.counted else "no",
+        )
+        for table in tables
+    ]  # fmt: skip
+    return csv_bytes(head, rows, delimiter)
+
+
+def list_json(tables: Sequence[LessonTable]) -> bytes:
+    """All lessons, without the people."""
+    found = [{**_lesson(table.lesson), "counted": table.counted, **counts(table)} for table in tables]
+    return json_bytes({"lessons": found})

@@ -128,12 +128,13 @@ def _guests(table: LessonTable, clock: Clock) -> Table:
 def _summary(table: LessonTable) -> Iterator[str]:
     lines = table.lines
     counts = Counter(line.counts for line in lines)
-    early = sum(line.result.went == LEFT_EARLY for line in lines)
+    went = Counter(line.result.went for line in lines)
     text = f"{counts[PRESENT] + counts[LATE]} of {len(lines)} came"
     if counts[LATE]:
         text += f", {counts[LATE]} of them late"
-    if early:
-        text += f", {early} left early"
+    for word in (LEFT_EARLY, LOST_AT):
+        if went[word]:
+            text += f", {went[word]} {word}"
     yield f"{text}; {counts[EXCUSED]} excused, {counts[UNEXCUSED]} without an excuse."
     if table.lesson.end is None:
         states = Counter(line.state for line in lines)

@@ -44,3 +44,9 @@ def test_only_its_lines_go(tmp_path: Path, encoding: str) -> None:
     assert file.read_bytes() == "Ágnes Tóth\r\nZoë Ng\n".encode(encoding)
     before = file.stat().st_mtime_ns
     assert NameSearch(["Jörg Größl"]).without_lines(file) == 0 and file.stat().st_mtime_ns == before
+
+
+def test_a_line_ends_where_its_file_says(tmp_path: Path) -> None:
+    file = tmp_path / "old.txt"
+    file.write_bytes("a\r\nMia Lee\u2026, says\nb\rMia Lee".encode("cp1252"))
+    assert NameSearch(["Mia Lee"]).without_lines(file) == 2 and file.read_bytes() == b"a\r\nb\r"

@@ -1,0 +1,98 @@
+"""Privacy's two commands: show somebody all that is kept of them, and forget them.
+
+Both look in the same places: the record, the tables in ``attendance/``, the class lists, the logs that the record knows
+of, and damaged databases that were put aside. The tables of lessons that are still in the record are written again
+without the person; from all other files their lines are taken out. A damaged database cannot be changed, so it is
+deleted.
+
+Whoever calls waits for the disk. Forgetting holds the record's lock: no server may write meanwhile.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Tuple
+
+from rollcall.server import attendance_files
+from rollcall.server.record_file import NAME, WritableRecord, damaged_files, reading
+from rollcall.server.record_reading import Facts, load
+from rollcall.server.record_traces import Traces, forget, of_person
+from rollcall.server.recorded import Tables
+from rollcall.wire.text import counted
+
+
+def logs_of(data: Path) -> List[Path]:
+    """The logs of all runs in the record, and those that they were continued from."""
+    with reading(data) as connection:
+        if connection is None:
+            return []
+        found = connection.execute("SELECT DISTINCT log_file FROM runs WHERE log_file IS NOT NULL").fetchall()
+    return with_older(Path(path) for (path,) in found)
+
+
+def with_older(logs: Iterable[Path]) -> List[Path]:
+    """The logs that are there, with the older file of each (see ``log_file.py``)."""
+    both = (file for log in logs for file in (log, log.with_name(log.name + ".1")))
+    return [file for file in both if file.is_file()]
+
+
+def class_files(classes: Path) -> List[Path]:
+    """The class lists."""
+    if not classes.is_dir():
+        return []
+    return sorted(file for file in classes.iterdir() if file.is_file() and file.suffix.lower() in (".txt", ".csv"))
+
+
+def mentions(data: Path, classes: Path, traces: Traces, logs: Iterable[Path] = ()) -> Dict[Path, int]:
+    """In which files beside the record somebody stands, and in how many lines."""
+    search = traces.search()
+    files = [*attendance_files.ours(data), *class_files(classes), *dict.fromkeys([*logs_of(data), *with_older(logs)])]
+    found = {file: search.count(file) for file in files}
+    return {file: lines for file, lines in found.items() if lines}
+
+
+def forget_person(data: Path, classes: Path, name: str, logs: Iterable[Path] = ()) -> List[str]:
+    """Forget somebody; says what was done, a sentence each. Raises `RecordError`, `SeveralPeople`, ``sqlite3.Error``,
+    OSError (`BlockingIOError` if a server runs that keeps the record)."""
+    done: List[str] = []
+    facts, traces = Facts(), Traces((name,))
+    all_logs = list(dict.fromkeys([*logs_of(data), *with_older(logs)]))
+    if (data / NAME).exists():
+        database = WritableRecord(data)
+        try:
+            facts = load(data)
+            traces = of_person(facts, name)
+            forget(database, facts, traces)
+        finally:
+            database.close()
+        done.append(f"{data / NAME}: {_said(traces)}")
+        facts = load(data)
+    done += _forget_files(data, classes, facts, traces, all_logs)
+    return done
+
+
+def _forget_files(data: Path, classes: Path, facts: Facts, traces: Traces, logs: List[Path]) -> Iterator[str]:
+    touched = {lesson.id for lesson in traces.lessons}
+    lessons = [one for one in facts.lessons if one.id in touched and attendance_files.exist(data, one)]
+    for table in Tables(facts).all(lessons):
+        attendance_files.write(data, table)
+    if lessons:
+        yield f"{data / attendance_files.FOLDER}: {counted(len(lessons), 'table')} written again"
+    search = traces.search()
+    for file in (*attendance_files.ours(data), *class_files(classes), *logs):
+        lines = search.without_lines(file)
+        if lines:
+            yield f"{file}: {counted(lines, 'line')} taken out"
+    for file in damaged_files(data):
+        file.unlink()
+        yield f"{file}: deleted, because nothing can be taken out of a damaged database"
+
+
+def _said(traces: Traces) -> str:
+    facts: Tuple[Tuple[int, str], ...] = (
+        (len(traces.stays), "stay"),
+        (len(traces.lessons), "class list"),
+        (len(traces.marks), "mark"),
+        (len(traces.identifications), "identification"),
+    )
+    return ", ".join(counted(number, noun) for number, noun in facts)
