@@ -19,7 +19,7 @@ from rollcall.server import record_file
 from rollcall.server.facts import Identification, Lesson, Mark, Pause, Person, Stay
 from rollcall.server.journal import Journal
 from rollcall.server.record import Record
-from rollcall.server.record_file import LOCK, NAME, damaged_files, reading
+from rollcall.server.record_file import LOCK, NAME, WritableRecord, damaged_files, reading
 from tests.helpers import PATIENCE, ROOT, wait_until
 
 
@@ -70,6 +70,11 @@ def test_facts_are_there_and_the_last_one_counts(tmp_path: Path, journal: Journa
     assert rows(record.folder, "SELECT count(*) FROM runs WHERE ended IS NOT NULL") == [1]
     kept = {file.name for file in record.folder.iterdir()} - {f"{NAME}-shm", f"{NAME}-wal"}
     assert kept == {NAME, LOCK}
+    database = WritableRecord(record.folder)
+    pragmas = ("journal_mode", "synchronous", "secure_delete", "temp_store")
+    with database.transaction() as connection:
+        assert [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas] == ["wal", 2, 1, 2]
+    database.close()
     assert oct((record.folder / NAME).stat().st_mode)[-3:] == "600" or os.name == "nt"
 
 
