@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, Iterator, List
 from rollcall.server import report_words as words
 from rollcall.server.facts import Mark, Stay
 from rollcall.server.forgetting import mentions
-from rollcall.server.record_reading import Facts
+from rollcall.server.record_reading import Recorded
 from rollcall.server.record_traces import Traces
 from rollcall.server.recorded import Tables
 from rollcall.server.report_term import person_sheet
@@ -22,7 +22,7 @@ from rollcall.server.sheet import Cell, Column, Sheet, Table
 from rollcall.wire.text import quoted
 
 
-def about_sheet(data: Path, classes: Path, logs: Iterable[Path], facts: Facts, traces: Traces) -> Sheet:
+def about_sheet(data: Path, classes: Path, logs: Iterable[Path], facts: Recorded, traces: Traces) -> Sheet:
     """For people."""
     tables = [*_lessons(facts, traces), _stays(traces.stays), _marks(traces), _identifications(traces)]
     files = tuple((Cell(str(file)), Cell(str(count))) for file, count in mentions(data, classes, traces, logs).items())
@@ -33,7 +33,7 @@ def about_sheet(data: Path, classes: Path, logs: Iterable[Path], facts: Facts, t
     return Sheet(f"All that is kept of {' / '.join(traces.names)}", (listed, typed), tuple(tables))
 
 
-def _lessons(facts: Facts, traces: Traces) -> Iterator[Table]:
+def _lessons(facts: Recorded, traces: Traces) -> Iterator[Table]:
     tables = Tables(facts)
     for name in traces.classes:
         term = tables.term(name)
@@ -91,7 +91,7 @@ def _identifications(traces: Traces) -> Table:
     return Table(columns, tuple(rows), "Who a typed name is", "Nothing was said about who this is.")
 
 
-def about_json(data: Path, classes: Path, logs: Iterable[Path], facts: Facts, traces: Traces) -> bytes:
+def about_json(data: Path, classes: Path, logs: Iterable[Path], facts: Recorded, traces: Traces) -> bytes:
     """For a machine."""
     tables = Tables(facts)
     content: Dict[str, Any] = {

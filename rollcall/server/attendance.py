@@ -37,7 +37,7 @@ from rollcall.server.forgetting import forget_person
 from rollcall.server.names import key, same
 from rollcall.server.record_check import check
 from rollcall.server.record_file import RecordError, said, sqlite
-from rollcall.server.record_reading import Facts, load
+from rollcall.server.record_reading import Recorded, load
 from rollcall.server.record_traces import SeveralPeople, of_person
 from rollcall.server.recorded import Tables
 from rollcall.server.report_csv import delimiter_of
@@ -234,12 +234,12 @@ def _give(arguments: argparse.Namespace, report: Report, say: Say) -> int:
 # --- which lesson, class, person ----------------------------------------------------------------------------------
 
 
-def _begun(facts: Facts, classes: List[str]) -> List[Lesson]:
+def _begun(facts: Recorded, classes: List[str]) -> List[Lesson]:
     found = [one for one in facts.lessons if one.begin is not None and not one.discarded]
     return [one for one in found if not classes or set(classes) & set(one.classes)]
 
 
-def _lesson(facts: Facts, when: str, classes: List[str]) -> Lesson:
+def _lesson(facts: Recorded, when: str, classes: List[str]) -> Lesson:
     """The lesson at that time, or the last one."""
     lessons = _begun(facts, classes)
     if not lessons:
@@ -305,7 +305,7 @@ def _list(arguments: argparse.Namespace, tables: Tables) -> Report:
 
 
 def _term(arguments: argparse.Namespace, tables: Tables) -> Report:
-    facts: Facts = tables.facts
+    facts: Recorded = tables.facts
     known = sorted({name for lesson in _begun(facts, []) for name in lesson.classes})
     wanted = arguments.classes or known
     unknown = [name for name in wanted if name not in known]

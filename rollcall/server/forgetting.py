@@ -15,7 +15,7 @@ from typing import Dict, Iterable, Iterator, List, Tuple
 
 from rollcall.server import attendance_files
 from rollcall.server.record_file import NAME, WritableRecord, damaged_files, reading
-from rollcall.server.record_reading import Facts, load
+from rollcall.server.record_reading import Recorded, load
 from rollcall.server.record_traces import Traces, forget, of_person
 from rollcall.server.recorded import Tables
 from rollcall.wire.text import counted
@@ -55,7 +55,7 @@ def forget_person(data: Path, classes: Path, name: str, logs: Iterable[Path] = (
     """Forget somebody; says what was done, a sentence each. Raises `RecordError`, `SeveralPeople`, ``sqlite3.Error``,
     OSError (`BlockingIOError` if a server runs that keeps the record)."""
     done: List[str] = []
-    facts, traces = Facts(), Traces((name,))
+    facts, traces = Recorded(), Traces((name,))
     all_logs = list(dict.fromkeys([*logs_of(data), *with_older(logs)]))
     if (data / NAME).exists():
         database = WritableRecord(data)
@@ -71,7 +71,7 @@ def forget_person(data: Path, classes: Path, name: str, logs: Iterable[Path] = (
     return done
 
 
-def _forget_files(data: Path, classes: Path, facts: Facts, traces: Traces, logs: List[Path]) -> Iterator[str]:
+def _forget_files(data: Path, classes: Path, facts: Recorded, traces: Traces, logs: List[Path]) -> Iterator[str]:
     touched = {lesson.id for lesson in traces.lessons}
     lessons = [one for one in facts.lessons if one.id in touched and attendance_files.exist(data, one)]
     for table in Tables(facts).all(lessons):

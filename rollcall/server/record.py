@@ -35,9 +35,9 @@ from rollcall.server.record_tables import (
     after_crash,
     devices_go,
     end_of_run,
-    ends_lesson,
     forget_before,
     is_open,
+    moves_devices,
     row_of,
     sign_of_life,
     start_of_run,
@@ -77,7 +77,7 @@ class Record:
 
     ``days`` is for how long it is kept; ``log_file`` is where this run's log goes, so that names in it can be forgotten
     as well. ``clean`` is called in the record's thread with a Unix time before which nothing is to be kept: for what
-    lies beside the database. ``wall_clock`` is Unix time, ``clock`` monotonic seconds.
+    lies beside the database. ``wall_clock`` is Unix time, the same that the facts have; ``clock`` monotonic seconds.
     """
 
     def __init__(
@@ -194,8 +194,8 @@ class Record:
         self._rows[row.key] = row
 
     def _note(self, fact: Fact) -> None:
-        """What goes on, and whether a lesson has ended."""
-        self._devices_go |= ends_lesson(fact)
+        """What goes on, and whether devices may be forgotten."""
+        self._devices_go |= moves_devices(fact)
         if is_open(fact):
             self._open.add(fact.id)
         else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 
-class Facts(NamedTuple):
+class Recorded(NamedTuple):
     """What the record knows of a time, each kind from the oldest to the newest. ``alive`` is the last sign of life of
     any run in it; ``is_running`` says that a server writes to it now."""
 
@@ -42,34 +42,29 @@ class _Run(NamedTuple):
     ended: Optional[float]
 
 
-def load(
-    folder: Path, since: float = float("-inf"), until: float = float("inf"), starting: Optional[float] = None
-) -> Facts:
+def load(folder: Path, since: float = float("-inf"), until: float = float("inf")) -> Recorded:
     """Lessons, stays and pauses that touch the time from ``since`` to ``until``, and all words of teachers about them.
 
-    What goes on touches every time. Identifications of a whole class are always there. A server that starts says when
-    (``starting``), before its own record does: then the time since the last run is a pause, too. Raises `RecordError`.
+    What goes on touches every time. Identifications of a whole class are always there. Raises `RecordError`.
     """
     is_running = is_held(folder)
     with reading(folder) as connection:
         if connection is None:
-            return Facts(is_running=is_running)
+            return Recorded(is_running=is_running)
         runs = [_Run(*row) for row in connection.execute("SELECT run, began, alive, ended FROM runs ORDER BY run")]
         if not is_running:
             runs = [run._replace(ended=run.alive if run.ended is None else run.ended) for run in runs]
-        if starting is not None and runs:
-            runs.append(_Run(0, starting, starting, None))
         span = "(began IS NULL OR began <= ?) AND (ended IS NULL OR ended >= ?) ORDER BY began, id"
         stays = _stays(connection, span, since, until, {run.run: run for run in runs})
         lessons = _select(connection, Lesson, f"WHERE {span}", until, since)
-        pauses = {pause.id: pause for pause in _downs(runs, since, until)}
-        pauses.update((pause.id, pause) for pause in _select(connection, Pause, f"WHERE {span}", until, since))
+        pauses = _select(connection, Pause, f"WHERE {span}", until, since)
+        pauses += _downs(runs, since, until, [one for one in pauses if one.why == DOWN])
         known = {lesson.id for lesson in lessons}
         marks = [mark for mark in _select(connection, Mark, "ORDER BY at, id") if mark.lesson in known]
         said = _select(connection, Identification, "ORDER BY at, id")
-        return Facts(
+        return Recorded(
             tuple(stays),
-            tuple(sorted(pauses.values(), key=lambda pause: (pause.begin, pause.id))),
+            tuple(sorted(pauses, key=lambda pause: (pause.begin, pause.id))),
             tuple(lessons),
             tuple(marks),
             tuple(word for word in said if not word.lesson or word.lesson in known),
@@ -110,18 +105,16 @@ def _open_stay(stay: Stay, run: Optional[_Run]) -> Stay:
     return Stay(seen=seen, end=seen, how=CRASHED, **values)
 
 
-def _downs(runs: List[_Run], since: float, until: float) -> List[Pause]:
-    """The times between two runs, in which the server did not run."""
+def _downs(runs: List[_Run], since: float, until: float, told: List[Pause]) -> List[Pause]:
+    """The times between two runs, in which the server did not run, if they have not been ``told``: a server that goes
+    on with a lesson tells them itself."""
     found = []
     for before, after in zip(runs, runs[1:]):
-        if before.ended is not None and since <= after.began and before.ended <= until:
-            found.append(down(before.run, before.ended, after.began))
+        begin, end = before.alive if before.ended is None else before.ended, after.began
+        is_told = any(one.begin < end and (one.end is None or one.end > begin) for one in told)
+        if since <= end and begin <= until and not is_told:
+            found.append(Pause(f"down-{before.run}", begin, end, DOWN))
     return found
-
-
-def down(run: int, since: float, until: float) -> Pause:
-    """The server was down after that run."""
-    return Pause(f"down-{run}", since, until, DOWN)
 
 
 def is_held(folder: Path) -> bool:

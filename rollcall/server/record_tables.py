@@ -69,7 +69,7 @@ SCHEMA: Tuple[str, ...] = (
     *(_create(table, columns) for table, columns in TABLES.items()),
     "CREATE INDEX stays_by_time ON stays (began)",
     "CREATE INDEX stays_open ON stays (run) WHERE ended IS NULL",
-    "CREATE INDEX stays_devices ON stays (ended) WHERE device <> ''",
+    "CREATE INDEX stays_devices ON stays (id) WHERE device <> ''",
     "CREATE INDEX lessons_by_time ON lessons (began)",
     "CREATE INDEX marks_by_lesson ON marks (lesson)",
 )
@@ -126,12 +126,14 @@ def fact_of(kind: Type[Any], values: Sequence[Any]) -> Any:
 
 def is_open(fact: Fact) -> bool:
     """Whether it is something that goes on: then the run must show that it lives."""
-    return isinstance(fact, (Stay, Lesson)) and fact.end is None and fact.begin is not None
+    if isinstance(fact, Lesson):
+        return fact.begin is not None and fact.end is None and not fact.discarded
+    return isinstance(fact, Stay) and fact.end is None
 
 
-def ends_lesson(fact: Fact) -> bool:
-    """Whether devices need not be known any longer."""
-    return isinstance(fact, Lesson) and (fact.end is not None or fact.discarded)
+def moves_devices(fact: Fact) -> bool:
+    """Whether there may be ids of devices now that no lesson needs: one has ended, or somebody came in none."""
+    return isinstance(fact, Lesson) or (isinstance(fact, Stay) and bool(fact.device))
 
 
 # --- many rows at once ----------------------------------------------------------------------------------------
@@ -172,9 +174,9 @@ def end_of_run(run: int, now: float) -> List[Statement]:
 
 
 def devices_go() -> List[Statement]:
-    """Where no lesson goes on, nobody needs to know which device it was, except of those who are still here."""
+    """Where no lesson goes on, nobody needs to know which device it was."""
     no_lesson = "NOT EXISTS (SELECT 1 FROM lessons WHERE began IS NOT NULL AND ended IS NULL AND NOT discarded)"
-    return [(f"UPDATE stays SET device = '' WHERE device <> '' AND ended IS NOT NULL AND {no_lesson}", ())]
+    return [(f"UPDATE stays SET device = '' WHERE device <> '' AND {no_lesson}", ())]
 
 
 def forget_before(before: float) -> List[Statement]:

@@ -13,13 +13,12 @@ from dataclasses import replace
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 from rollcall.server.facts import RENAMED, Identification, Lesson, Mark, Stay
-from rollcall.server.identity import Identities
+from rollcall.server.identity import Identities, plain_name
 from rollcall.server.name_search import NameSearch
 from rollcall.server.names import key, same
 from rollcall.server.record_file import WritableRecord
-from rollcall.server.record_reading import Facts
+from rollcall.server.record_reading import Recorded
 from rollcall.server.record_tables import Row, Statement, row_of
-from rollcall.server.verdicts import plain_name
 
 DAY = 86_400.0
 
@@ -54,7 +53,7 @@ class Traces(NamedTuple):
         return name in self.names or any(plain_name(name, one) in self.names for one in classes)
 
 
-def of_person(facts: Facts, name: str) -> Traces:
+def of_person(facts: Recorded, name: str) -> Traces:
     """All that there is. Raises `SeveralPeople` if the name fits some, and is nobody's exactly."""
     names = _names(facts, name)
     traces = Traces(tuple(sorted(names)))
@@ -91,7 +90,7 @@ def _classes_of(lesson: Lesson, traces: Traces) -> Iterator[str]:
             yield person.class_name or (lesson.classes[0] if lesson.classes else "")
 
 
-def _names(facts: Facts, name: str) -> Set[str]:
+def _names(facts: Recorded, name: str) -> Set[str]:
     """All names that the lists have had for that person."""
     known = {word.name for word in facts.identifications} | {
         word.typed for word in facts.identifications if word.kind == RENAMED
@@ -115,7 +114,7 @@ def _alike(one: str, other: str) -> bool:
     return key(one) == key(other)
 
 
-def _with_former_names(facts: Facts, names: Set[str]) -> Set[str]:
+def _with_former_names(facts: Recorded, names: Set[str]) -> Set[str]:
     found, before = set(names), 0
     renamed = [word for word in facts.identifications if word.kind == RENAMED and not word.undone]
     while len(found) > before:
@@ -126,7 +125,7 @@ def _with_former_names(facts: Facts, names: Set[str]) -> Set[str]:
     return found
 
 
-def _stays(facts: Facts, traces: Traces) -> Iterator[Stay]:
+def _stays(facts: Recorded, traces: Traces) -> Iterator[Stay]:
     """Those that were theirs in a lesson, and those under their name that were nobody else's."""
     by_day: Dict[int, List[Stay]] = {}
     for stay in facts.stays:
@@ -150,7 +149,7 @@ def _stays(facts: Facts, traces: Traces) -> Iterator[Stay]:
             yield stay
 
 
-def forget(database: WritableRecord, facts: Facts, traces: Traces) -> None:
+def forget(database: WritableRecord, facts: Recorded, traces: Traces) -> None:
     """Delete all of it from the database, and what others' rows say of them, so that nothing is left in its files."""
     search = traces.search()
     rows: List[Row] = []

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from typing import Iterable, Iterator, List
 
 from rollcall.server.facts import Lesson, LessonTable, Stay, TermTable
-from rollcall.server.record_reading import Facts
+from rollcall.server.record_reading import Recorded
 from rollcall.server.verdicts import lesson_table, term_table
 
 LONG = 12 * 3600.0
@@ -20,7 +20,7 @@ LONG = 12 * 3600.0
 class Tables:
     """Makes tables of ``facts``, which do not change."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Recorded) -> None:
         self.facts = facts
         ends = (facts.alive if stay.end is None else stay.end for stay in facts.stays)
         self._long = [stay for stay, end in zip(facts.stays, ends) if end - stay.begin > LONG]

@@ -13,7 +13,7 @@ from rollcall.server.attendance_files import write
 from rollcall.server.facts import Identification, Lesson, Mark, Person, Stay
 from rollcall.server.forgetting import forget_person, mentions
 from rollcall.server.record_file import NAME, WritableRecord, reading
-from rollcall.server.record_reading import Facts, load
+from rollcall.server.record_reading import Recorded, load
 from rollcall.server.record_tables import Fact, end_of_run, row_of, start_of_run
 from rollcall.server.record_traces import SeveralPeople, of_person
 from rollcall.server.recorded import Tables
@@ -125,7 +125,7 @@ def test_a_name_that_fits_several_is_asked_about(data: Path) -> None:
     assert [one.id for one in of_person(found, "lee mia").stays] == ["s8"], "it was not hers, but stands under her name"
     two = Lesson("x", ("7b",), (Person("Mia Ann Lee"), Person("Mia Sophie Lee")))
     with pytest.raises(SeveralPeople) as caught:
-        of_person(Facts(lessons=(two,)), "Mia Lee")
+        of_person(Recorded(lessons=(two,)), "Mia Lee")
     assert caught.value.names == ["Mia Ann Lee", "Mia Sophie Lee"]
 
 

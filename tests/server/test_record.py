@@ -312,13 +312,14 @@ def in_files(folder: Path, *words: str) -> List[str]:
 def test_devices_are_known_until_the_lesson_ends(tmp_path: Path, journal: Journal) -> None:
     record = record_in(tmp_path, journal)
     record.put(lesson("l", 100.0), stay("s", 100.0, 150.0, device="device-secret"), stay("open", device="other-secret"))
-    wait_until(lambda: rows(tmp_path) == ["open", "s"], "the rows")
     devices = "SELECT device FROM stays ORDER BY id"
-    assert rows(tmp_path, devices) == ["other-secret", "device-secret"]
+    wait_until(lambda: rows(tmp_path, devices) == ["other-secret", "device-secret"], "the rows")
     record.put(lesson("l", 100.0, 200.0))
-    wait_until(lambda: rows(tmp_path, devices) == ["other-secret", ""], "who has gone")
+    wait_until(lambda: rows(tmp_path, devices) == ["", ""], "the end of the lesson")
+    record.put(stay("open", 100.0, 250.0, device="other-secret"), stay("t", 260.0, device="third-secret"))
+    wait_until(lambda: rows(tmp_path, devices) == ["", "", ""], "somebody who came in no lesson")
     assert record.stop()
-    assert rows(tmp_path, devices) == ["", ""] and not in_files(tmp_path, "device-secret", "other-secret")
+    assert not in_files(tmp_path, "device-secret", "other-secret", "third-secret")
 
 
 def test_what_is_too_old_goes_from_the_bytes_too(tmp_path: Path, journal: Journal) -> None:

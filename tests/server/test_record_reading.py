@@ -12,13 +12,13 @@ from rollcall.server.facts import Identification, Lesson, Mark, Pause, Person, S
 from rollcall.server.journal import Journal
 from rollcall.server.record import Record
 from rollcall.server.record_file import RecordError, WritableRecord
-from rollcall.server.record_reading import Facts, load
-from rollcall.server.record_tables import row_of, sign_of_life, start_of_run
+from rollcall.server.record_reading import Recorded, load
+from rollcall.server.record_tables import Fact, row_of, sign_of_life, start_of_run
 from tests.helpers import wait_until
 
 PEOPLE = (Person("Mia Lee", "A", "7b"), Person('O\'Neil "Größl" 李', "", "7b"))
 LESSON = Lesson("l1", ("7b", "7c"), PEOPLE, 100.0, 200.5, "bell", "estimated", 60.0, 30.0)
-FACTS = Facts(
+FACTS = Recorded(
     (Stay("s1", 7, "mia", 100.25, 160.5, 160.5, "left", "", "member"),),
     (Pause("p1", 120.0, 130.0, "asleep"), Pause("p2", 140.0, 150.0, "paused", "l1")),
     (Lesson("l0", ("9a",), ()), LESSON),
@@ -45,7 +45,7 @@ def journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
 
 
 def test_every_fact_comes_back_as_it_was(tmp_path: Path, journal: Journal) -> None:
-    assert load(tmp_path) == Facts()
+    assert load(tmp_path) == Recorded()
     record = Record(tmp_path, journal, wall_clock=lambda: 1000.0)
     record.put(*FACTS.stays, *FACTS.pauses, *FACTS.lessons, *FACTS.marks, *FACTS.identifications)
     record.start()
@@ -59,7 +59,7 @@ def test_every_fact_comes_back_as_it_was(tmp_path: Path, journal: Journal) -> No
     assert load(tmp_path, until=99.0).stays == ()
 
 
-def dead_run(folder: Path, run: int, began: float, alive: float, *facts: Stay) -> None:
+def dead_run(folder: Path, run: int, began: float, alive: float, *facts: Fact) -> None:
     """What a run leaves behind that was killed after its last sign of life."""
     database = WritableRecord(folder)
     rows = [start_of_run(run, began, None), *(row_of(fact, run, began) for fact in facts)]
@@ -70,17 +70,19 @@ def dead_run(folder: Path, run: int, began: float, alive: float, *facts: Stay) -
 def test_a_stay_that_was_open_when_the_server_died_has_ended_with_its_last_sign_of_life(tmp_path: Path) -> None:
     open_stay = Stay("s1", 1, "Mia Lee", 100.0, 100.0)
     dead_run(tmp_path, 1, 90.0, 155.0, open_stay, Stay("s2", 2, "Ben", 157.0, 157.0))
-    found = load(tmp_path, starting=210.0)
+    found = load(tmp_path)
     assert found.stays == (
         Stay("s1", 1, "Mia Lee", 100.0, 155.0, 155.0, "crashed"),
         Stay("s2", 2, "Ben", 157.0, 157.0, 157.0, "crashed"),  # came after the last sign, was written with it
     )
-    assert found.pauses == (Pause("down-1", 155.0, 210.0, "down"),)
     assert load(tmp_path, since=160.0).stays == (), "it is over, whatever stands in the row"
     dead_run(tmp_path, 2, 210.0, 300.0, Stay("s3", 1, "Mia Lee", 211.0, 211.0))
-    assert load(tmp_path).pauses == (Pause("down-1", 155.0, 210.0, "down"),), "the same pause by the same name"
-    assert load(tmp_path, since=220.0).pauses == ()
+    down = Pause("down-1", 155.0, 210.0, "down")
+    assert load(tmp_path).pauses == (down,) and load(tmp_path, since=220.0).pauses == ()
     assert load(tmp_path).alive == 300.0
+    told = Pause("p", 155.0, 210.5, "down")  # by the server, when it went on with the lesson
+    dead_run(tmp_path, 3, 400.0, 500.0, told)
+    assert load(tmp_path).pauses == (told, Pause("down-2", 300.0, 400.0, "down"))
 
 
 def test_what_goes_on_goes_on(tmp_path: Path) -> None:
