@@ -34,7 +34,7 @@ MOST_CLASS = 80
 def stem(lesson: Lesson) -> str:
     """``2026-11-25 0800 7b``: a file's name without its ending."""
     when = time.strftime("%Y-%m-%d %H%M", time.localtime(lesson.begin or 0))
-    classes = re.sub(r"[^\w+-]+", "_", "+".join(lesson.classes))[:MOST_CLASS].strip("_")
+    classes = "+".join(re.sub(r"[^\w-]+", "_", one).strip("_") for one in lesson.classes)[:MOST_CLASS]
     return f"{when} {classes or 'lesson'}"
 
 

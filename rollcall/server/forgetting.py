@@ -10,9 +10,12 @@ Whoever calls waits for the disk. Forgetting holds the record's lock: no server 
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Tuple
 
+from rollcall.program.files import replace
 from rollcall.server import attendance_files
 from rollcall.server.record_file import NAME, WritableRecord, damaged_files, reading
 from rollcall.server.record_reading import Recorded, load
@@ -86,6 +89,30 @@ def _forget_files(data: Path, classes: Path, facts: Recorded, traces: Traces, lo
     for file in damaged_files(data):
         file.unlink()
         yield f"{file}: deleted, because nothing can be taken out of a damaged database"
+
+
+def expire_log(log: Path, before: float) -> None:
+    """Take out of a log what was written before the day of the Unix time ``before``. For a log that is not open yet:
+    at the start of a server. Raises OSError."""
+    day = time.strftime("%Y-%m-%d", time.localtime(max(0.0, before)))
+    for file in with_older([log]):
+        with open(file, "rb") as old:
+            if not _is_older(old.readline(), day):
+                continue
+            # In order, as they were written; the lines of a traceback have no date and go with the one before.
+            line = next((line for line in old if _DATED.match(line) and not _is_older(line, day)), b"")
+            rest = line + old.read()
+        if rest:
+            replace(file, rest)
+        else:
+            file.unlink()
+
+
+_DATED = re.compile(rb"\d{4}-\d\d-\d\d ")
+
+
+def _is_older(line: bytes, day: str) -> bool:
+    return _DATED.match(line) is not None and line[:10] < day.encode()
 
 
 def _said(traces: Traces) -> str:

@@ -11,7 +11,7 @@ import pytest
 from rollcall.server import record_file
 from rollcall.server.attendance_files import write
 from rollcall.server.facts import Identification, Lesson, Mark, Person, Stay
-from rollcall.server.forgetting import forget_person, mentions
+from rollcall.server.forgetting import expire_log, forget_person, mentions
 from rollcall.server.record_file import NAME, WritableRecord, reading
 from rollcall.server.record_reading import Recorded, load
 from rollcall.server.record_tables import Fact, end_of_run, row_of, start_of_run
@@ -177,3 +177,19 @@ def test_where_there_is_no_record_the_files_are_still_searched(tmp_path: Path) -
         f"{tmp_path / 'classes' / '7b.txt'}: 1 line taken out"
     ]
     assert shown(tmp_path, "--forget", "mia lee") == ['Nothing is kept of "mia lee".']
+
+
+def test_a_log_forgets_what_is_too_old(tmp_path: Path) -> None:
+    log, older = tmp_path / "server.log", tmp_path / "server.log.1"
+    old = '2026-11-23 09:00:00,000 INFO    rollcall: joined: "Mia"\nTraceback\n  old\n'
+    new = '2026-11-24 09:00:00,000 INFO    rollcall: joined: "Ben"\n2026-11-23 is no date of a line\n'
+    log.write_text(old + new)
+    older.write_text(old)
+    expire_log(log, DAY - 86_400)
+    assert log.read_text() == new and not older.exists()
+    before = log.stat().st_mtime_ns
+    expire_log(log, DAY - 86_400)
+    assert log.stat().st_mtime_ns == before
+    log.write_text("no log of ours\n2020-01-01 08:00:00 x\n")
+    expire_log(log, DAY)
+    assert log.read_text().startswith("no log of ours")
