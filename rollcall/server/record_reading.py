@@ -85,15 +85,12 @@ def _select(connection: sqlite3.Connection, kind: Type[Any], condition: str, *va
 
 
 def _stays(connection: sqlite3.Connection, span: str, since: float, until: float, runs: Dict[int, _Run]) -> List[Stay]:
-    owners = dict(connection.execute(f"SELECT id, run FROM stays WHERE {span}", (until, since)))
-    found = []
-    for stay in _select(connection, Stay, f"WHERE {span}", until, since):
-        run = runs.get(owners[stay.id])
-        if stay.end is None:
-            found.append(_open_stay(stay, run))
-        else:
-            found.append(stay)
-    return [stay for stay in found if stay.end is None or stay.end >= since]
+    found = _select(connection, Stay, f"WHERE {span}", until, since)
+    if any(stay.end is None for stay in found):
+        owners = dict(connection.execute("SELECT id, run FROM stays WHERE ended IS NULL"))
+        found = [stay if stay.end is not None else _open_stay(stay, runs.get(owners.get(stay.id, 0))) for stay in found]
+        found = [stay for stay in found if stay.end is None or stay.end >= since]
+    return found
 
 
 def _open_stay(stay: Stay, run: Optional[_Run]) -> Stay:

@@ -10,6 +10,7 @@ address anywhere, and a device's id only as long as a lesson needs it.
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
 from rollcall.server.facts import CRASHED, Identification, Lesson, Mark, Pause, Person, Stay
@@ -106,22 +107,19 @@ def _to_column(value: Any) -> Any:
 def columns_of(kind: Type[Any]) -> str:
     """What to select for `fact_of`, and from where."""
     table, columns = _KINDS[kind]
-    return f"SELECT {', '.join(column for column, field in columns if field)} FROM {table}"
+    by_field = {field: column for column, field in columns if field}
+    return f"SELECT {', '.join(by_field[field.name] for field in fields(kind))} FROM {table}"
 
 
 def fact_of(kind: Type[Any], values: Sequence[Any]) -> Any:
     """The fact in a row that was selected by `columns_of`. Raises ValueError or TypeError if somebody changed it."""
-    fields = [field for _, field in _KINDS[kind].columns if field]
-    found = dict(zip(fields, values))
-    for field in ("classes", "people"):
-        if field in found:
-            found[field] = tuple(json.loads(found[field]))
-    if "people" in found:
-        found["people"] = tuple(Person(*item) for item in found["people"])
-    for field in ("discarded", "undone"):
-        if field in found:
-            found[field] = bool(found[field])
-    return kind(**found)
+    if kind is Stay or kind is Pause:
+        return kind(*values)  # most rows are stays
+    found = kind(*values)
+    if kind is Lesson:
+        people = tuple(Person(*item) for item in json.loads(found.people))
+        return replace(found, classes=tuple(json.loads(found.classes)), people=people, discarded=bool(found.discarded))
+    return replace(found, undone=bool(found.undone))
 
 
 def is_open(fact: Fact) -> bool:
