@@ -15,7 +15,7 @@ from rollcall.server.forgetting import mentions
 from rollcall.server.record_reading import Recorded
 from rollcall.server.record_traces import Traces
 from rollcall.server.recorded import Tables
-from rollcall.server.report_term import person_sheet
+from rollcall.server.report_term import every_lesson
 from rollcall.server.report_values import json_bytes
 from rollcall.server.report_words import Clock
 from rollcall.server.sheet import Cell, Column, Sheet, Table
@@ -39,8 +39,7 @@ def _lessons(facts: Recorded, traces: Traces) -> Iterator[Table]:
         term = tables.term(name)
         for row in term.rows:
             if row.name in traces.names:
-                (table,) = person_sheet(term, row).tables
-                yield Table(table.columns, table.rows, f"Lessons of {name}", table.empty)
+                yield every_lesson(term, row)
 
 
 def _when(at: float) -> str:

@@ -13,7 +13,7 @@ import html
 from typing import Iterable, Iterator, List, Tuple
 
 from protocol import __version__
-from rollcall.server.sheet import DISCLAIMER, Cell, Column, Sheet, Table
+from rollcall.server.sheet import DISCLAIMER, Cell, Column, Sheet, Table, without_empty_columns
 from rollcall.wire.text import printable
 
 MOST_SHOWN = 1000
@@ -41,7 +41,7 @@ td:first-child { font-weight: 600; min-width: 9em }
 .number { text-align: right; white-space: nowrap }
 table.grid { width: auto }
 .narrow { text-align: center; padding: 5px 6px; white-space: nowrap; min-width: 2.6em }
-th.narrow { white-space: pre-line; line-height: 1.2 }
+th.narrow { white-space: pre; line-height: 1.2 }
 .good { color: var(--good) } .warn { color: var(--warn); font-weight: 600 } .bad { color: var(--bad); font-weight: 600 }
 .soft, small { color: var(--soft); font-weight: 400 }
 small { font-size: 13px }
@@ -52,11 +52,14 @@ footer { margin-top: 26px; padding-top: 8px; border-top: 1px solid var(--line); 
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --line: #aaa; --head: #fff; --good: #000;
     --warn: #000; --bad: #000 }
-  body { padding: 0; max-width: none; font-size: 10.5pt }
-  h1 { font-size: 17pt } h2 { font-size: 12pt; break-after: avoid }
-  th, td { padding: 2.5pt 6pt } th, small, footer { font-size: 9pt }
-  .narrow { padding: 2.5pt 3pt; font-size: 9pt }
-  .wide { overflow: visible } thead { display: table-header-group }
+  body { padding: 0; max-width: none; font-size: 9pt; line-height: 1.3 }
+  h1 { font-size: 15pt } h2 { margin-top: 12pt; font-size: 11pt; break-after: avoid }
+  th, td { padding: 1.6pt 5pt } th, small, footer { font-size: 8pt }
+  td:not(:first-child):not(:last-child) { white-space: nowrap } td small { white-space: normal }
+  td:first-child { min-width: 0 }
+  .narrow { padding: 1.6pt 2pt; font-size: 8pt }
+  .wide { overflow: visible; margin-top: 8pt } thead { display: table-header-group }
+  footer { margin-top: 12pt }
   tr, footer { break-inside: avoid } .page { break-before: page }
 }
 """
@@ -94,6 +97,7 @@ def _table(table: Table) -> Iterator[str]:
     if not table.rows:
         yield f'<p class="soft">{_text(table.empty)}</p>'
         return
+    table = without_empty_columns(table)
     grid = ' class="grid"' if any(column.narrow for column in table.columns) else ""
     yield f'<div class="wide"><table{grid}>'
     yield f"<thead><tr>{''.join(_head(column) for column in table.columns)}</tr></thead>"

@@ -9,7 +9,7 @@ No state, no threads, no I/O.
 from __future__ import annotations
 
 import time
-from typing import Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from rollcall.server import report_words as words
 from rollcall.server.facts import (
@@ -25,10 +25,10 @@ from rollcall.server.facts import (
     Verdict,
 )
 from rollcall.server.report_words import Clock
-from rollcall.server.reports import TONES, verdict_cells
+from rollcall.server.reports import TONES, marks_of, verdict_cells
 from rollcall.server.sheet import BAD, SOFT, WARN, Cell, Column, Sheet, Table
 
-ACROSS = 16
+ACROSS = 20
 """Lessons beside each other."""
 
 LETTERS = {PRESENT: "✓", LATE: "L", EXCUSED: "E", UNEXCUSED: "A"}
@@ -86,7 +86,7 @@ def _grid(term: TermTable, part: slice) -> Table:
     lessons = term.lessons[part]
     columns = (Column("Name"), *(Column(_head(lesson), narrow=True) for lesson in lessons))
     rows = tuple((Cell(row.name), *(_cell(cell) for cell in row.cells[part])) for row in term.rows)
-    return Table(columns, rows, f"Lessons of {span(lessons)}", new_page=part.start > 0)
+    return Table(columns, rows, f"Lessons of {span(lessons)}", new_page=True)
 
 
 def _head(lesson: Lesson) -> str:
@@ -109,16 +109,52 @@ def cell_text(verdict: Optional[Verdict]) -> str:
     return text + EARLY * (verdict.result.went in (LEFT_EARLY, LOST_AT))
 
 
+MOST_SAID = 30
+"""Lessons of one person about which there is a line: a page of A4 has no more room. A spreadsheet has all of them."""
+
+
 def person_sheet(term: TermTable, row: TermRow) -> Sheet:
-    """One page with only her."""
+    """One page with only her: what is counted, each lesson as a letter, and what there is to say about some."""
+    lessons = _lessons_of(term, row)
+    worth_saying = [(lesson, cell) for lesson, cell in lessons if cell_text(cell) != LETTERS[PRESENT] or marks_of(cell)]
+    title = "Absent, late, left early, or marked"
+    if len(worth_saying) > MOST_SAID:
+        title += f": the last {MOST_SAID} of {len(worth_saying)}"
+    group = f", group {row.group}" if row.group else ""
+    facts = (f"Class {term.class_name}{group}, {span(term.lessons)}.", _in_words(row))
+    tables = (_calendar(lessons), _table_of(worth_saying[-MOST_SAID:], title))
+    return Sheet(row.name, facts, tables, (f"{LEGEND}.",))
+
+
+def every_lesson(term: TermTable, row: TermRow) -> Table:
+    """A line for each lesson of one person."""
+    return _table_of(_lessons_of(term, row), f"Lessons of {term.class_name}")
+
+
+def _lessons_of(term: TermTable, row: TermRow) -> List[Tuple[Lesson, Verdict]]:
+    return [(lesson, cell) for lesson, cell in zip(term.lessons, row.cells) if cell is not None]
+
+
+def _table_of(lessons: Sequence[Tuple[Lesson, Verdict]], title: str) -> Table:
     columns = (
         Column("Lesson"), Column("Counts as"), Column("Came"), Column("Went"), Column("Present", numeric=True),
         Column("Away", numeric=True), Column("Mark and note"),
     )  # fmt: skip
-    rows = tuple(_lesson_of(lesson, cell) for lesson, cell in zip(term.lessons, row.cells) if cell is not None)
-    group = f", group {row.group}" if row.group else ""
-    facts = (f"Class {term.class_name}{group}, {span(term.lessons)}.", _in_words(row))
-    return Sheet(row.name, facts, (Table(columns, rows, empty="There was no lesson while this name was on the list."),))
+    return Table(columns, tuple(_lesson_of(lesson, cell) for lesson, cell in lessons), title, "None.")
+
+
+def _calendar(lessons: Sequence[Tuple[Lesson, Verdict]]) -> Table:
+    """A line for each month: the days, and for each lesson its letter."""
+    months: Dict[str, Dict[str, List[str]]] = {}
+    for lesson, verdict in lessons:
+        moment = time.localtime(lesson.begin)
+        days = months.setdefault(time.strftime("%B %Y", moment), {})
+        days.setdefault(str(moment.tm_mday), []).append(cell_text(verdict))
+    rows = tuple(
+        (Cell(month), Cell("  ".join(f"{day}:{','.join(letters)}" for day, letters in days.items())))
+        for month, days in months.items()
+    )
+    return Table((Column("Month"), Column("Day and lessons")), rows, empty="No lesson while this name was on the list.")
 
 
 def _lesson_of(lesson: Lesson, verdict: Verdict) -> Tuple[Cell, ...]:

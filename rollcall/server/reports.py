@@ -167,7 +167,7 @@ def _few(drill: Drill) -> str:
 def class_list(table: LessonTable) -> Sheet:
     """Who is here at this second, with a box to tick for everybody else: for the drill, the excursion, the exam."""
     clock = _clock(table)
-    title = f"{words.classes(table.lesson)}: who is here, {words.day(table.until)}, {clock.second(table.until)}"
+    title = f"{words.classes(table.lesson)}: who is here, {words.day(table.until)}, {words.iso_time(table.until)}"
     grouped = any(line.group for line in table.lines)
     columns = (
         Column("Name"),

@@ -9,7 +9,7 @@ No state, no threads, no I/O. Names in a cell are as strangers typed them: each 
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterator, List, Sequence, Tuple
 
 from rollcall.wire.text import printable
@@ -88,18 +88,20 @@ def _plain(text: str) -> str:
     return printable(text, MOST_SHOWN)
 
 
+def without_empty_columns(table: Table) -> Table:
+    """The table without columns in which nothing stands, but for the first: terminals and paper are narrow."""
+    shown = [at for at in range(len(table.columns)) if not at or any(row[at].whole for row in table.rows)]
+    columns = tuple(table.columns[at] for at in shown)
+    return replace(table, columns=columns, rows=tuple(tuple(row[at] for at in shown) for row in table.rows))
+
+
 def _table(table: Table) -> Iterator[str]:
-    """Columns in which nothing stands are left out: a terminal is narrow."""
-    cells = [[_plain(cell.whole) for cell in row] for row in table.rows]
-    shown = [number for number in range(len(table.columns)) if not number or any(row[number] for row in cells)]
-    columns = [table.columns[number] for number in shown]
-    rows = [
-        [" ".join(column.title.split()) for column in columns],
-        *([row[number] for number in shown] for row in cells),
-    ]
-    widths = [max(width(row[number]) for row in rows) for number in range(len(columns))]
+    table = without_empty_columns(table)
+    rows = [[" ".join(column.title.split()) for column in table.columns]]
+    rows += [[_plain(cell.whole) for cell in row] for row in table.rows]
+    widths = [max(width(row[number]) for row in rows) for number in range(len(table.columns))]
     for row in rows:
-        yield _line(row, widths, columns)
+        yield _line(row, widths, table.columns)
 
 
 def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

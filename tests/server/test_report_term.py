@@ -12,7 +12,7 @@ import pytest
 
 from rollcall.server.facts import Finding, Lesson, Mark, TermRow, TermTable, Verdict
 from rollcall.server.report_html import page
-from rollcall.server.report_term import ACROSS, LEGEND, person_sheet, term_sheet
+from rollcall.server.report_term import ACROSS, LEGEND, MOST_SAID, person_sheet, term_sheet
 from rollcall.server.report_values import person_csv, term_csv, term_json
 from rollcall.server.sheet import DISCLAIMER, lines
 from tests.server.test_reports import DAY, berlin
@@ -79,7 +79,7 @@ def test_a_long_term_takes_several_tables() -> None:
     row = replace(MIA, cells=tuple(verdict("Mia Lee", "present") for _ in many))
     tables = term_sheet(TermTable("7b", many, (row,))).tables
     assert [len(table.columns) - 1 for table in tables[1:]] == [ACROSS, ACROSS, 1]
-    assert [table.new_page for table in tables] == [False, False, True, True]
+    assert [table.new_page for table in tables] == [False, True, True, True]
 
 
 def test_one_person_and_nobody_else() -> None:
@@ -88,17 +88,30 @@ def test_one_person_and_nobody_else() -> None:
         "Class 7b, 25 November 2026 to 28 November 2026.",
         "Of 4 lessons: 3 present, late once (12 min in all), left early once; 1 excused, 0 without an excuse.",
         "",
+        "Month | Day and lessons",
+        "November 2026 | 25:✓ | 26:L12 | 27:E | 28:✓<",
+        "",
+        "Absent, late, left early, or marked:",
         "Lesson | Counts as | Came | Went | Present | Mark and note",
-        "Wed 2026-11-25 (08:00–09:30) | present | on time | stayed | 90 min",
         "Thu 2026-11-26 (08:00–09:30) | late | late by 12 min | stayed | 90 min",
         "Fri 2026-11-27 (08:00–09:30) | excused | never | excused (Ms Gray, 25 Nov 08:00: dentist)",
         "Sat 2026-11-28 (08:00–09:30) | present | on time | left early at | 90 min",
         "",
+        f"{LEGEND}.",
         DISCLAIMER,
     ]
     for data in (person_csv(TERM, MIA), page(person_sheet(TERM, MIA)), term_json(TERM, MIA)):
         assert b"Mia Lee" in data and b"Ben" not in data
     assert len(person_csv(TERM, BEN).splitlines()) == 1 + 2 + 1, "the lessons in which he was on the list"
+
+
+def test_her_page_has_room_for_so_much() -> None:
+    many = tuple(replace(LESSONS[0], id=str(n), begin=DAY + n * 43_200) for n in range(2 * MOST_SAID))
+    row = replace(MIA, cells=tuple(verdict("Mia Lee", "late", "late", 600.0) for _ in many))
+    calendar, said = person_sheet(TermTable("7b", many, (row,)), row).tables
+    assert len(said.rows) == MOST_SAID and said.title.endswith(f": the last {MOST_SAID} of {2 * MOST_SAID}")
+    assert calendar.rows[1][0].text == "December 2026"
+    assert "25:L10,L10  26:L10,L10" in calendar.rows[0][1].text
 
 
 def test_nothing_yet() -> None:
