@@ -17,6 +17,7 @@ from typing import Dict, Iterable, Iterator, List, Tuple
 
 from rollcall.program.files import replace
 from rollcall.server import attendance_files
+from rollcall.server.classes import SUFFIX
 from rollcall.server.record_file import NAME, WritableRecord, damaged_files, reading
 from rollcall.server.record_reading import Recorded, load
 from rollcall.server.record_traces import Traces, forget, of_person
@@ -43,7 +44,7 @@ def class_files(classes: Path) -> List[Path]:
     """The class lists."""
     if not classes.is_dir():
         return []
-    return sorted(file for file in classes.iterdir() if file.is_file() and file.suffix.lower() in (".txt", ".csv"))
+    return sorted(file for file in classes.iterdir() if file.is_file() and file.suffix.lower() == SUFFIX)
 
 
 def mentions(data: Path, classes: Path, traces: Traces, logs: Iterable[Path] = ()) -> Dict[Path, int]:
@@ -86,6 +87,8 @@ def _forget_files(data: Path, classes: Path, facts: Recorded, traces: Traces, lo
         lines = search.without_lines(file)
         if lines:
             yield f"{file}: {counted(lines, 'line')} taken out"
+        if lines and not file.read_bytes().strip():
+            file.unlink()
     for file in damaged_files(data):
         file.unlink()
         yield f"{file}: deleted, because nothing can be taken out of a damaged database"

@@ -67,6 +67,8 @@ def _read(file: Path) -> Tuple[List[str], str]:
     """The lines with their ends, and the encoding."""
     data = file.read_bytes()
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), "utf-8")
+    if b"\0" in data[:2] and encoding == "utf-8":  # UTF-16 without its mark: a letter of ASCII has a zero byte
+        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:

@@ -36,12 +36,12 @@ def test_pairs(name: str, text: str) -> None:
     assert NameSearch([name]).is_in(text)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_only_its_lines_go(tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "7b.txt"
-    file.write_bytes("Ágnes Tóth\r\nGrößl, Jörg;B\r\nZoë Ng\n".encode(encoding))
+    file.write_bytes("Zoe\r\nÁgnes Tóth\r\nGrößl, Jörg;B\r\nZoë Ng\n".encode(encoding))
     assert NameSearch(["Jörg Größl"]).without_lines(file) == 1
-    assert file.read_bytes() == "Ágnes Tóth\r\nZoë Ng\n".encode(encoding)
+    assert file.read_bytes() == "Zoe\r\nÁgnes Tóth\r\nZoë Ng\n".encode(encoding)
     before = file.stat().st_mtime_ns
     assert NameSearch(["Jörg Größl"]).without_lines(file) == 0 and file.stat().st_mtime_ns == before
 
