@@ -32,6 +32,7 @@ from rollcall.program.outlet import standard
 from rollcall.server import report_values as values
 from rollcall.server import report_words as words
 from rollcall.server.about import about_json, about_sheet
+from rollcall.server.class_text import ClassError
 from rollcall.server.facts import Lesson, TermRow, TermTable
 from rollcall.server.forgetting import forget_person
 from rollcall.server.names import key, same
@@ -130,7 +131,7 @@ def run(
         return act(arguments, data, classes or data / CLASSES, say)
     except SeveralPeople as error:
         complain(f"that fits {len(error.names)} people, say which one: {', '.join(map(quoted, error.names))}")
-    except (Problem, RecordError) as error:
+    except (Problem, RecordError, ClassError) as error:
         complain(str(error))
     except BlockingIOError:
         complain("a server runs that keeps the record: stop it first")

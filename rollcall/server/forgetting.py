@@ -17,7 +17,7 @@ from typing import Dict, Iterable, Iterator, List, Tuple
 
 from rollcall.program.files import replace
 from rollcall.server import attendance_files
-from rollcall.server.classes import SUFFIX
+from rollcall.server.classes import SUFFIX, ClassFolder
 from rollcall.server.record_file import NAME, WritableRecord, damaged_files, reading
 from rollcall.server.record_reading import Recorded, load
 from rollcall.server.record_traces import Traces, forget, of_person
@@ -47,9 +47,15 @@ def class_files(classes: Path) -> List[Path]:
     return sorted(file for file in classes.iterdir() if file.is_file() and file.suffix.lower() == SUFFIX)
 
 
+def _on_lists(classes: Path) -> List[str]:
+    """Everybody on the class lists of today."""
+    lists, _ = ClassFolder(classes).read_all()
+    return [person.name for people in lists.values() for person in people]
+
+
 def mentions(data: Path, classes: Path, traces: Traces, logs: Iterable[Path] = ()) -> Dict[Path, int]:
     """In which files beside the record somebody stands, and in how many lines."""
-    search = traces.search()
+    search = traces.search(_on_lists(classes))
     files = [*attendance_files.ours(data), *class_files(classes), *dict.fromkeys([*logs_of(data), *with_older(logs)])]
     found = {file: search.count(file) for file in files}
     return {file: lines for file, lines in found.items() if lines}
@@ -82,7 +88,7 @@ def _forget_files(data: Path, classes: Path, facts: Recorded, traces: Traces, lo
         attendance_files.write(data, table)
     if lessons:
         yield f"{data / attendance_files.FOLDER}: {counted(len(lessons), 'table')} written again"
-    search = traces.search()
+    search = traces.search(_on_lists(classes))
     for file in (*attendance_files.ours(data), *class_files(classes), *logs):
         lines = search.without_lines(file)
         if lines:

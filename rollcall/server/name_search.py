@@ -31,19 +31,25 @@ _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 class NameSearch:
-    """Looks for any of some names, and for others only as a log has them: alone in quotes. Immutable."""
+    """Looks for any of some names, and for ``in_logs`` only as a log has them: alone in quotes. ``others`` are names of
+    other people: that of Anna Mia Lee is not that of Mia Lee. Immutable."""
 
-    def __init__(self, names: Iterable[str], in_logs: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str], in_logs: Iterable[str] = (), others: Iterable[str] = ()) -> None:
         self.names: Tuple[str, ...] = tuple(dict.fromkeys(names))
         self._words = [words_of(name) for name in self.names]
+        known = (words_of(name) for name in others)
+        self._others = [other for other in known if any(_where(name, other) for name in self._words)]
         self._quoted = [quoted(name) for name in in_logs]
 
     def is_in(self, text: str) -> bool:
         """Whether one of the names stands in the text."""
         if any(name in text for name in self._quoted):
             return True
-        words = words_of(html.unescape(text[:MOST_LINE]))
-        return any(_stands(name, words) for name in self._words)
+        words = list(words_of(html.unescape(text[:MOST_LINE])))
+        for other in self._others:
+            for at in _where(other, words):
+                words[at : at + len(other)] = [frozenset()] * len(other)
+        return any(_where(name, words) for name in self._words)
 
     def without_lines(self, file: Path) -> int:
         """Take all lines out of a file in which a name stands; how many there were. A file without any stays as it is,
@@ -77,10 +83,8 @@ def _read(file: Path) -> Tuple[List[str], str]:
     return _LINES.findall(text), encoding
 
 
-def _stands(name: Sequence[Spellings], words: Sequence[Spellings]) -> bool:
+def _where(name: Sequence[Spellings], words: Sequence[Spellings]) -> List[int]:
+    """From which words on the name stands there."""
     size = len(name)
-    for at in range(len(words) - size + 1):
-        window: List[Spellings] = list(words[at : at + size])
-        if all(any(word & other for other in window) for word in name):
-            return True
-    return False
+    windows = ((at, words[at : at + size]) for at in range(len(words) - size + 1))
+    return [at for at, window in windows if all(any(word & other for other in window) for word in name)]

@@ -42,11 +42,15 @@ class Traces(NamedTuple):
     marks: Tuple[Mark, ...] = ()
     identifications: Tuple[Identification, ...] = ()
     classes: Tuple[str, ...] = ()
+    others: Tuple[str, ...] = ()
 
-    def search(self) -> NameSearch:
-        """Finds them in text. A typed name that may be somebody else's elsewhere, such as "mia", is theirs in a log."""
+    def search(self, others: Iterable[str] = ()) -> NameSearch:
+        """Finds them in text. A typed name that may be somebody else's elsewhere, such as "mia", is theirs in a log.
+        ``others`` are more people than those on the lists of lessons."""
         theirs = [typed for typed in self.typed if any(same(typed, name) for name in self.names)]
-        return NameSearch((*self.names, *theirs), in_logs=[typed for typed in self.typed if typed not in theirs])
+        in_logs = [typed for typed in self.typed if typed not in theirs]
+        known = {name for name in (*self.others, *others) if not any(_alike(name, own) for own in self.names)}
+        return NameSearch((*self.names, *theirs), in_logs, known)
 
     def is_listed(self, name: str, classes: Iterable[str]) -> bool:
         """Whether that name, in a lesson of these classes, is theirs."""
@@ -81,6 +85,7 @@ def of_person(facts: Recorded, name: str) -> Traces:
             if word.name in names or word.stay in ids or (word.kind == RENAMED and word.typed in names)
         ),
         classes=tuple(sorted({one for lesson in lessons for one in _classes_of(lesson, traces)})),
+        others=tuple(sorted(_listed_names(facts) - names)),
     )  # fmt: skip
 
 
@@ -95,9 +100,7 @@ def _names(facts: Recorded, name: str) -> Set[str]:
     known = {word.name for word in facts.identifications} | {
         word.typed for word in facts.identifications if word.kind == RENAMED
     }
-    for lesson in facts.lessons:
-        for person in lesson.people:
-            known.add(plain_name(person.name, person.class_name))
+    known |= _listed_names(facts)
     for fits in (str.__eq__, _alike, same):
         found = {one for one in known if fits(one, name)}
         if found:
@@ -108,6 +111,11 @@ def _names(facts: Recorded, name: str) -> Set[str]:
     if fits is same and len({key(one) for one in found}) > 1:
         raise SeveralPeople(found)
     return found
+
+
+def _listed_names(facts: Recorded) -> Set[str]:
+    people = (person for lesson in facts.lessons for person in lesson.people)
+    return {plain_name(person.name, person.class_name) for person in people}
 
 
 def _alike(one: str, other: str) -> bool:

@@ -172,10 +172,11 @@ def test_a_server_that_runs_is_not_written_behind_its_back(data: Path, monkeypat
 
 def test_where_there_is_no_record_the_files_are_still_searched(tmp_path: Path) -> None:
     (tmp_path / "classes").mkdir()
-    (tmp_path / "classes" / "7b.txt").write_text("Mia Lee\nBen\n")
+    (tmp_path / "classes" / "7b.txt").write_text("Mia Lee\nBen\nAnna-Mia Lee\n")
     assert forget_person(tmp_path, tmp_path / "classes", "mia lee") == [
         f"{tmp_path / 'classes' / '7b.txt'}: 1 line taken out"
     ]
+    assert (tmp_path / "classes" / "7b.txt").read_text() == "Ben\nAnna-Mia Lee\n", "who is somebody else"
     assert shown(tmp_path, "--forget", "mia lee") == ['Nothing is kept of "mia lee".']
 
 

@@ -36,6 +36,12 @@ def test_pairs(name: str, text: str) -> None:
     assert NameSearch([name]).is_in(text)
 
 
+def test_a_name_within_the_name_of_somebody_else_is_theirs() -> None:
+    search = NameSearch(["Mia Lee"], others=["Anna-Mia Lee", "Ben"])
+    assert not search.is_in("Anna-Mia Lee; A") and not search.is_in("Lee, Anna-Mia")
+    assert search.is_in("Anna-Mia Lee sat beside Mia Lee")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_only_its_lines_go(tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "7b.txt"
