@@ -38,6 +38,7 @@ from rollcall.program.folders import data_folder
 from rollcall.program.frozen import OwnFiles, program_name
 from rollcall.program.os_errors import BLOCKED, is_blocked, is_taken, number_of, reason
 from rollcall.program.signals import Signals
+from rollcall.server import attendance
 from rollcall.server.config import ConfigError, ServerConfig, load
 from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS, ClientHandler
@@ -313,6 +314,9 @@ def listen(
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the server until SIGINT, SIGTERM or SIGHUP. Returns the exit code: 0, 1 (cannot listen, or a thread did not
     end), 2 (configuration, or a closed room that cannot be closed)."""
+    of_record = attendance.main(argv)
+    if of_record is not None:
+        return of_record
     observers = Observers()
     own_files = OwnFiles()  # held while the program runs: whoever cleans up temporary files passes them by
     try:
