@@ -126,7 +126,8 @@ class Running:
             self.port: int = listener.getsockname()[1]
         self._log = (folder / "log").open("w")
         command = server.command(self.port, folder, settings)
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
+        env = {**os.environ, "XDG_DATA_HOME": str(folder), "LOCALAPPDATA": str(folder)}  # keeps nothing of this run
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=env)
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:

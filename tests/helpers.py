@@ -272,12 +272,14 @@ def full_pipe() -> Iterator[int]:
 class RawClient:
     """A client without any of our client code: a socket, lines, deadlines."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", buffer: int = 0) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", buffer: int = 0, source: str = "") -> None:
         self.socket = socket.socket()
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(PATIENCE)
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect((host, port))
         except OSError:
             self.socket.close()

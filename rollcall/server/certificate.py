@@ -66,6 +66,7 @@ class Certificate:
 
     def context(self) -> ssl.SSLContext:
         """What the server's TLS connections are made from. Raises `CertificateError`."""
+        _need_ssl()
         return _context(self.file, self.key_file)
 
 

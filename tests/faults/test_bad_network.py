@@ -157,16 +157,7 @@ def test_who_comes_back_from_another_address_keeps_the_row() -> None:
         with seen.member("Roaming", instance="5f" * 16, attempt=1) as first:
             first.send({"type": "resync"})
             row = next(one for one in first.until_type("client_list")["clients"] if one["name"] == "Roaming")
-        sock = socket.socket()
-        try:
-            sock.bind(("127.0.0.2", 0))
-        except OSError:
-            sock.close()
-            raise
-        sock.connect(("127.0.0.1", seen.port))
-        with RawClient(seen.port) as second:
-            second.socket.close()
-            second.socket = sock
+        with RawClient(seen.port, source="127.0.0.2") as second:
             second.register("Roaming", instance="5f" * 16, attempt=2)
             clients = second.until_type("client_list")["clients"]
             (again,) = [one for one in clients if one["name"] == "Roaming"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import _thread
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from server import RollcallServer
+from tests.closed_room import JOIN, TlsClient, room_with_keys
 from tests.helpers import RawClient, running_server, wait_until
 
 Enter = Callable[[int], RawClient]
@@ -16,6 +18,13 @@ Enter = Callable[[int], RawClient]
 def connected(port: int) -> RawClient:
     """The door of an open room."""
     return RawClient(port)
+
+
+def proven(port: int) -> RawClient:
+    """The door of a closed room: TLS and the code."""
+    client = TlsClient(port)
+    assert client.prove()["type"] == "auth"
+    return client
 
 
 class Watched:
@@ -69,10 +78,12 @@ class Watched:
 
 
 @contextmanager
-def watched(enter: Enter = connected, **settings: Any) -> Iterator[Watched]:
-    """A server with a witness; afterwards it must be exact."""
-    with running_server(**{"message_rate": 0.0, **settings}) as (server, port):
-        seen = Watched(server, port, enter)
+def watched(folder: Optional[Path] = None, **settings: Any) -> Iterator[Watched]:
+    """A server with a witness; afterwards it must be exact. With a ``folder`` for its data the room is closed."""
+    settings = {"message_rate": 0.0, **settings}
+    room = running_server(**settings) if folder is None else room_with_keys(folder, join_code=JOIN, **settings)
+    with room as (server, port):
+        seen = Watched(server, port, connected if folder is None else proven)
         try:
             yield seen
             seen.is_exact()

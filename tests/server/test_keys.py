@@ -155,6 +155,17 @@ class TestCertificate:
         assert keys.tls() is None and keys.tls() is None and keys.certificate is None
         assert len(warnings) == 1 and "does not belong" in warnings[0]
 
+    def test_a_python_without_tls_is_told_once_to_an_open_room(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own_certificate(tmp_path, "server-0")
+        monkeypatch.setitem(sys.modules, "ssl", None)
+        warnings: List[str] = []
+        keys = keys_for(tmp_path, warnings)
+        assert not warnings and keys.tls() is None and keys.tls() is None
+        assert len(warnings) == 1 and "no TLS (its module ssl is missing)" in warnings[0]
+        assert "this Python has no TLS" in refusal(tmp_path, join_code=JOIN)
+
     def test_one_of_the_users_own_is_meant_from_the_settings_file(self, tmp_path: Path) -> None:
         made = own_certificate(tmp_path / "there", "mine")
         config: Any = {"tls_certificate": "there/mine.pem", "file": tmp_path / "config.toml"}

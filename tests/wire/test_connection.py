@@ -217,6 +217,9 @@ def test_a_trace_gets_what_was_sent_and_shows_it_escaped() -> None:
         line = b'{"type":"register","instance": "5f\\"3c","resume_token":"7.x","name":"Ann"}\n'
         shown = trace_line("<", connection, line)
         assert shown == '< client-1 {"type":"register","instance": "…","resume_token":"…","name":"Ann"}'
+        shown = trace_line("<", connection, b'{"type":"auth","data":"n=class,r=x","proof":"5f","code":"SUB-7H2K"}\n')
+        assert shown == '< client-1 {"type":"auth","data":"…","proof":"…","code":"SUB…"}'
+        assert "kicked" in trace_line(">", connection, b'{"type":"error","code":"kicked"}\n')
 
 
 @pytest.mark.parametrize("again", [1, 2])
