@@ -30,6 +30,7 @@ import socketserver
 import threading
 from collections import deque
 from functools import partial
+from pathlib import Path
 from typing import Any, Callable, Deque, Optional, Sequence, Tuple
 
 from protocol import LOST, Error, __version__, encode
@@ -38,7 +39,8 @@ from rollcall.program.folders import data_folder
 from rollcall.program.frozen import OwnFiles, program_name
 from rollcall.program.os_errors import BLOCKED, is_blocked, is_taken, number_of, reason
 from rollcall.program.signals import Signals
-from rollcall.server import attendance
+from rollcall.server import attendance, lesson_start
+from rollcall.server.class_text import ClassError
 from rollcall.server.config import ConfigError, ServerConfig, load
 from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS, ClientHandler
@@ -112,6 +114,8 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         quiet: bool = True,
         clock: Callable[[], float] = monotonic,
         keys: Optional[RoomKeys] = None,
+        data: Optional[Path] = None,
+        log_file: Optional[Path] = None,
     ) -> None:
         self.address_family, target = listening_address(config.host, config.port if port is None else port)
         # The accept thread only. Before socketserver's own constructor: that closes the server if it cannot bind.
@@ -121,7 +125,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self._complained_at = -math.inf
         self._stopping = False
         super().__init__(target, ClientHandler)
-        self.room = Room(config, trace, quiet, clock, keys)
+        self.room = Room(config, trace, quiet, clock, keys, data, log_file)
         self._accept_thread = threading.Thread(target=self._accept, name="accept", daemon=True)
 
     @property
@@ -158,6 +162,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         for connection in room.connections():
             connection.hang_up()
         ended.append(room.wait_until_empty(STUCK_AFTER))
+        ended.append(room.classroom.stop())
         room.note_wrong_codes(room.attempts.tallies())
         ended.append(room.journal.stop())
         return all(ended)
@@ -297,13 +302,13 @@ class RollcallServer(socketserver.ThreadingTCPServer):
 
 
 def listen(
-    config: ServerConfig, trace: Optional[Trace], quiet: bool, keys: Optional[RoomKeys] = None
+    config: ServerConfig, trace: Optional[Trace], quiet: bool, **more: Any
 ) -> RollcallServer:
     """A server on the first free port of ``port_attempts``. Raises OSError of the last attempt."""
     last = 0 if config.port == 0 else min(config.port_attempts, 65536 - config.port) - 1
     for attempt in range(last + 1):
         try:
-            return RollcallServer(config, config.port + attempt, trace, quiet, keys=keys)
+            return RollcallServer(config, config.port + attempt, trace, quiet, **more)
         except OSError as error:
             if not is_taken(error) or attempt == last:
                 raise
@@ -354,19 +359,26 @@ def _run(argv: Optional[Sequence[str]], observers: Observers) -> int:
     except KeysError as error:
         observers.complain(f"{program}: {error}")
         return 2
+    data = data_folder()
+    try:
+        classes = lesson_start.classes_of(config, data, arguments.classes, observers.say)
+    except ClassError as error:
+        observers.complain(f"{program}: --class {error}")
+        return 2
     raise_descriptor_limit(config.max_clients, 2 * SPARE_CONNECTIONS)  # the second half is being refused
     use_small_stacks()
     if config.one_cpu:
         run_on_one_cpu(config.max_clients)
     try:
-        server = listen(config, observers.trace if arguments.trace else None, not arguments.verbose, keys)
+        trace = observers.trace if arguments.trace else None
+        server = listen(config, trace, not arguments.verbose, keys=keys, data=data, log_file=arguments.log_file)
     except OSError as error:
         observers.complain(f"{program}: {_cannot_listen(config, error)}")
         return 1
-    return _serve(server, observers)
+    return _serve(server, observers, classes)
 
 
-def _serve(server: RollcallServer, observers: Observers) -> int:
+def _serve(server: RollcallServer, observers: Observers, classes: Sequence[str]) -> int:
     """Run a server that listens until a signal says goodbye; the exit code."""
     signals = Signals()
     host, port = server.address
@@ -377,12 +389,14 @@ def _serve(server: RollcallServer, observers: Observers) -> int:
     observers.say(listening)
     observers.note_in_file(listening)
     observers.say(*keys.describe())
+    observers.say(*lesson_start.begin(server.room, classes))
     told = tell_addresses(observers.say, host, port)
     while signals.wait(math.inf if told else LOOK_AGAIN) is None:
         told = tell_addresses(observers.say, host, port, once_there=True)
     server.room.journal.note(log, logging.INFO, "stopping: telling %s", counted(len(server.room.roster), "client"))
     ended = server.stop()
     keys.forget_own_machine()
+    observers.say(*server.room.classroom.last_words())
     if not ended:
         log.error("a thread did not end; it is left behind")
     log.info("stopped")

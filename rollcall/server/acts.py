@@ -9,11 +9,21 @@ act is its message (`rollcall.wire.messages`), a function, and its line in `ACTS
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, FrozenSet, NamedTuple, Union
 
 from protocol import KICKED, Error
-from rollcall.server.room import Room
+from rollcall.server import class_acts
+from rollcall.server.acting import Asker, NotDone
+from rollcall.wire.class_messages import (
+    Attendance,
+    FollowClass,
+    Identify,
+    ImportClass,
+    LessonAct,
+    MarkAct,
+    SaveClass,
+    SetClass,
+)
 from rollcall.wire.messages import SUBSTITUTE, TEACHER, TYPES, Denied, Done, Kick, Substitute
 from rollcall.wire.text import counted, quoted
 
@@ -24,21 +34,6 @@ TRIES = 3
 
 
 THAT_IS_ALL = "its connection was ended, and that is all: a client of version 1 is not known again when it comes back"
-
-
-class NotDone(Exception):
-    """The act was not done. ``str(error)`` says why, for a person."""
-
-
-@dataclass
-class Asker:
-    """Whose act it is: its label for the log, its own row, what it is, and where it is."""
-
-    room: Room
-    label: str
-    member_id: int
-    role: str
-    address: str
 
 
 class Act(NamedTuple):
@@ -81,6 +76,7 @@ def _kick(asker: Asker, message: Kick) -> Done:
         room.bans.ban(entry.name, seconds, known.instance, known.resume_token, known.device_id)
         if room.roster.remove(known.session_id, KICKED) is None:
             continue  # it has just come back on another connection, or has gone
+        room.classroom.gone(entry.id, KICKED)
         room.publisher.wake()
         said = message.message or "a teacher has removed you"
         peer = room.dismiss(known.session_id, Error(KICKED, said, seconds))
@@ -110,8 +106,19 @@ def _substitute(asker: Asker, message: Substitute) -> Done:
     return Done("substitute", message.ref, "until midnight", code)
 
 
+_TEACHERS = frozenset((TEACHER,))
+_BOTH = frozenset((TEACHER, SUBSTITUTE))
+
 ACTS: Dict[type, Act] = {
-    Kick: Act(_kick, frozenset((TEACHER,))),
-    Substitute: Act(_substitute, frozenset((TEACHER,))),
+    Kick: Act(_kick, _TEACHERS),
+    Substitute: Act(_substitute, _TEACHERS),
+    FollowClass: Act(class_acts.follow, _BOTH),
+    SetClass: Act(class_acts.guarded(class_acts.set_class), _TEACHERS),
+    LessonAct: Act(class_acts.guarded(class_acts.lesson), _BOTH),
+    Identify: Act(class_acts.guarded(class_acts.identify), _TEACHERS),
+    MarkAct: Act(class_acts.guarded(class_acts.mark), _BOTH),
+    ImportClass: Act(class_acts.guarded(class_acts.import_class), _TEACHERS),
+    SaveClass: Act(class_acts.guarded(class_acts.save_class), _TEACHERS),
+    Attendance: Act(class_acts.guarded(class_acts.attendance), _TEACHERS),
 }
 """Every act there is, by its message, and whose it is."""

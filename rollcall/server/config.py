@@ -25,6 +25,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from protocol import __version__
 from rollcall.program.frozen import bundled_file, program_folder, program_name
 from rollcall.server.settings_text import explain, line_number, value_as_written
+from rollcall.server.timetable import read_bells
 from rollcall.wire.address import DEFAULT_PORT, parse_host, parse_port
 from rollcall.wire.messages import CODE, NOBODY, PROOFS, THIS_MACHINE
 from rollcall.wire.text import MAX_NAME, check_name, printable
@@ -78,6 +79,8 @@ class Option:
         if self.choices:
             *most, last = (f'"{choice}"' for choice in self.choices)
             return f"{', '.join(most)} or {last}"
+        if isinstance(self.default, tuple):
+            return f"a list of at most {self.high:.0f} texts"
         if isinstance(self.default, str):
             return f"text of {self.low:.0f} to {self.high:.0f} characters"
         kind = "a whole number" if isinstance(self.default, int) else "a number"
@@ -89,10 +92,16 @@ class Option:
             return isinstance(value, bool)
         if self.choices:
             return isinstance(value, str) and value in self.choices
+        if isinstance(self.default, tuple):
+            return isinstance(value, (list, tuple)) and len(value) <= self.high and all(map(_is_text, value))
         if isinstance(self.default, str):
             return isinstance(value, str) and self.low <= len(value) <= self.high and value.isprintable()
         types = (int,) if isinstance(self.default, int) else (int, float)
         return type(value) in types and self.low <= value <= self.high
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 OPTIONS: Tuple[Option, ...] = (
@@ -117,6 +126,15 @@ OPTIONS: Tuple[Option, ...] = (
     Option("teacher", THIS_MACHINE, 0, 0, "what makes somebody a teacher", PROOFS),
     Option("tls_certificate", "", 0, MOST_PATH, "a certificate of your own (PEM); empty: the server makes its own"),
     Option("tls_key", "", 0, MOST_PATH, "the key of tls_certificate, if it is not in the same file"),
+    Option("classes", "", 0, MOST_PATH, "the folder of class lists; empty: the one in the data folder"),
+    Option("bells", (), 0, 50, "when lessons begin and end, such as 08:00-09:30; none: a teacher says so"),
+    Option("late_after", 300.0, 0, 7200, "seconds after the begin of a lesson in which nobody is late or missing"),
+    Option("lesson_interval", 5.0, 0.1, 3600, "heartbeat_interval of a server that is started with a class"),
+    Option("lesson_timeout", 20.0, LEAST_TIMEOUT, 7200, "connection_timeout of a server that is started with a class"),
+    Option("keep_awake", True, 0, 1, "keep this computer awake while a lesson goes on"),
+    Option("record", "class", 0, 0, "when it is written down who was here", ("class", "always", "never")),
+    Option("record_days", 180, 1, 3650, "for how many days that is kept"),
+    Option("offer_names", "closed", 0, 0, "in which rooms the class is offered to choose from", ("closed", "always", "never")),
 )
 _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 
@@ -151,6 +169,15 @@ class ServerConfig:
     teacher: str = THIS_MACHINE
     tls_certificate: str = ""
     tls_key: str = ""
+    classes: str = ""
+    bells: Tuple[str, ...] = ()
+    late_after: float = 300.0
+    lesson_interval: float = 5.0
+    lesson_timeout: float = 20.0
+    keep_awake: bool = True
+    record: str = "class"
+    record_days: int = 180
+    offer_names: str = "closed"
     file: Optional[Path] = None
     file_found: bool = False
     file_named: bool = False
@@ -186,6 +213,7 @@ class ServerArguments:
     verbose: bool
     trace: bool
     log_file: Optional[Path]
+    classes: Tuple[str, ...] = ()
     warnings: Tuple[str, ...] = ()
 
 
@@ -204,6 +232,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", metavar="TEXT", help="the name that clients show for this server")
     parser.add_argument("--join-code", metavar="CODE", help="the code on the board; auto makes one, '' opens the room")
     parser.add_argument("--teacher-code", metavar="CODE", help="the code that makes a teacher")
+    parser.add_argument(
+        "--class", metavar="CLASS", dest="classes", action="append", default=[],
+        help="the class of this lesson, or a file to import it from; again for each of several",
+    )  # fmt: skip
     parser.add_argument("--check-config", action="store_true", help="check the settings, print them and exit")
     parser.add_argument("--verbose", action="store_true", help="log every ping and pong")
     parser.add_argument("--trace", action="store_true", help="print every line on the wire: < came in, > went out")
@@ -241,13 +273,23 @@ def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
         values["port_attempts"] = 1
         sources["port_attempts"] = COMMAND_LINE
     named = arguments.config is not None
+    if arguments.classes:
+        for key, lesson_key in (("heartbeat_interval", "lesson_interval"), ("connection_timeout", "lesson_timeout")):
+            values[key] = values.get(lesson_key, _BY_KEY[lesson_key].default)
+            sources[key] = lesson_key
     config = ServerConfig(**values, file=path, file_found=text is not None, file_named=named, sources=sources)
     _check_timeouts(config, path, text or "")
     _check_codes(config, path, text or "")
     _check_version_1(config, path, text or "")
     ignored = tuple(f"{path.parent / name} is not read; the settings are those of {path.name}" for name in alike)
     return ServerArguments(
-        config, arguments.check_config, arguments.verbose, arguments.trace, arguments.log_file, warnings=ignored
+        config,
+        arguments.check_config,
+        arguments.verbose,
+        arguments.trace,
+        arguments.log_file,
+        tuple(arguments.classes),
+        ignored,
     )
 
 
@@ -359,6 +401,9 @@ def _convert(option: Option, value: Any, wrong: str) -> Any:
             return parse_host(value)
         if option.is_secret:
             return _check_code(option.key, value)
+        if option.key == "bells":
+            read_bells(value)
+            return tuple(value)
     except ValueError as error:
         raise ConfigError(f"{wrong}: {error}") from None
     return float(value) if isinstance(option.default, float) else value
@@ -450,6 +495,8 @@ def _toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     return f'"{printable(value)}"' if isinstance(value, str) else printable(value)
 
 

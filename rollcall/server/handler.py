@@ -31,6 +31,7 @@ from protocol import (
     encode,
 )
 from rollcall.server import acts
+from rollcall.server.acting import Asker
 from rollcall.server.allowance import PART, Refusal, weight
 from rollcall.server.door import Door
 from rollcall.server.room import Room
@@ -98,6 +99,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
         self._version = 0  # until it has registered
         self._role = MEMBER
         self._member_id = 0
+        self._asker: Optional[Asker] = None  # from the first act on
         self._late_after = 0.0
         self._end = protocol.LOST
 
@@ -117,12 +119,15 @@ class ClientHandler(socketserver.BaseRequestHandler):
     def finish(self) -> None:
         """Whatever ended the conversation: the roster forgets the session if it has not yet, and all are told."""
         self._leave(self._end)
+        if self._asker is not None:
+            self._room.classroom.unfollow(self._session)
         self._room.publisher.release(self._connection)
 
     def _leave(self, reason: str) -> None:
         entry = self._roster.remove(self._session, reason)
         if entry is not None:
             self._note(logging.INFO, "%s: %s (%s)", reason, quoted(entry.label), self._connection.label)
+            self._room.classroom.gone(entry.id, reason)
             self._room.publisher.wake()
 
     def _note(self, level: int, message: str, *facts: object) -> None:
@@ -212,6 +217,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
         # It was late and is not any more: everyone is told, and it may be late again sooner than anything known.
         self._room.sweeper.arm(now + self._late_after)
         self._room.publisher.wake()
+        self._room.classroom.heard(self._member_id)
         return True
 
     def _answer(self, message: Message) -> bool:
@@ -232,9 +238,9 @@ class ClientHandler(socketserver.BaseRequestHandler):
         elif self._version == 1:
             pass
         elif type(message) in acts.ACTS:
-            label, address = self._connection.label, self.client_address
-            asker = acts.Asker(self._room, label, self._member_id, self._role, address)
-            self._send(encode(acts.perform(asker, message)))
+            if self._asker is None:
+                self._asker = Asker(self._room, self._connection, self._member_id, self._role, self.client_address)
+            self._send(encode(acts.perform(self._asker, message)))
         else:
             kind = repr(message.type) if isinstance(message, protocol.Unknown) else "this"
             raise ProtocolError("bad_message", f"type: {kind} is nothing that a client sends")
@@ -275,6 +281,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
             self._room.replace(joined.replaced)
         if role == MEMBER:
             self._check_ban(message)  # again: it may have been kicked since, and have been here on another connection
+        self._room.classroom.joined(joined.entry, message.device_id)
         self._tell_joined(message, joined)
         if self._version == PROTOCOL_VERSION:
             self._send(encode(self._welcome(joined)))

@@ -16,11 +16,13 @@ import secrets
 import threading
 import time
 from functools import partial
+from pathlib import Path
 from typing import Callable, Dict, Iterable, List, Optional, Set
 
-from protocol import Error, Message, encode
+from protocol import LOST, REPLACED, Error, Message, encode
 from rollcall.server.allowance import LEAST_BURST, Allowance
 from rollcall.server.attempts import Attempts, Tally
+from rollcall.server.classroom import Classroom
 from rollcall.server.config import ServerConfig
 from rollcall.server.gate import PLACES_MORE, Bans, Gate
 from rollcall.server.journal import Journal
@@ -54,12 +56,16 @@ class Room:
         quiet: bool = True,
         clock: Callable[[], float] = monotonic,
         keys: Optional[RoomKeys] = None,
+        data: Optional[Path] = None,
+        log_file: Optional[Path] = None,
     ) -> None:
         self.config = config
         self.keys = RoomKeys() if keys is None else keys
         self.trace = trace
         self.quiet = quiet and trace is None
         self.clock = clock
+        self.data = data
+        self._log_file = log_file
         self.epoch = secrets.token_urlsafe(3)
         self.started = int(time.time())
         self.started_at = clock()
@@ -78,6 +84,7 @@ class Room:
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
         self.journal = Journal(clock=clock, most_at_once=2 * config.max_clients)
         self.publisher = Publisher(self.roster, self.epoch, self.journal, clock)
+        self.classroom = Classroom(config, self.journal, data, self._take_place, self.publisher.finish)
         self.sweeper = Sweeper(
             self.roster,
             self._on_sweep,
@@ -178,6 +185,22 @@ class Room:
         peer = self.dismiss(session_id, Error("replaced", "this member has connected again from elsewhere"))
         self.journal.note(log, logging.INFO, "replaced: client-%d", session_id, about=peer, member=True)
 
+    # --- the class --------------------------------------------------------------------------------------------
+
+    def open_classroom(self) -> None:
+        """From now on there is a class here, or everybody is written down. May be called again."""
+        self.classroom.open(lambda: self.roster.snapshot().entries, self._log_file)
+
+    def _take_place(self, member_id: int, error: Error) -> None:
+        """A member's place was taken by the same computer under the same name: its older row goes."""
+        known = self.roster.known_as(member_id)
+        if known is not None and self.roster.remove(known.session_id, REPLACED) is not None:
+            self.publisher.wake()
+            peer = self.dismiss(known.session_id, error)
+            message = "replaced: %s (client-%d) has joined again from the same computer"
+            who = quoted(known.entry.label)
+            self.journal.note(log, logging.INFO, message, who, known.session_id, about=peer, member=True)
+
     # --- teachers ---------------------------------------------------------------------------------------------
 
     def teaches(self, session_id: int) -> None:
@@ -210,6 +233,8 @@ class Room:
     def _on_sweep(self, sweep: Sweep) -> None:
         if sweep.changed:
             self.publisher.wake()
+        for member_id, seconds in sweep.late:
+            self.classroom.silent(member_id, seconds)
         for gone in sweep.expired:
             if gone.entry is None:
                 # Without a word: no honest client is that slow but by its network's fault, and those of version 0.1.0
@@ -220,6 +245,7 @@ class Room:
             else:
                 error = Error("heartbeat_timeout", f"no message for {gone.silent_for:.1f} s")
                 who, seconds = quoted(gone.entry.label), gone.silent_for
+                self.classroom.gone(gone.entry.id, LOST, gone.silent_for)
                 peer = self.dismiss(gone.session_id, error)
                 message = "heartbeat_timeout: %s was silent for %.1f s (client-%d)"
                 self.journal.note(log, logging.INFO, message, who, seconds, gone.session_id, about=peer, member=True)

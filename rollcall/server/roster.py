@@ -107,11 +107,13 @@ class Expired(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """The outcome of `Roster.sweep`. ``next_due`` is monotonic seconds, None when there is no lease at all."""
+    """The outcome of `Roster.sweep`. ``late`` are the ids of members that have just become so, with the seconds of
+    their silence. ``next_due`` is monotonic seconds, None when there is no lease at all."""
 
     expired: List[Expired]
     changed: bool
     next_due: Optional[float]
+    late: List[Tuple[int, float]]
 
 
 class Snapshot(NamedTuple):
@@ -319,6 +321,7 @@ class Roster:
         seconds this process did not run until ``now``: all leases are extended first. A pause after that moment, such
         as one in which this very thread waits for the lock, is for the next sweep to know of."""
         expired: List[Expired] = []
+        late: List[Tuple[int, float]] = []
         with self._lock:
             if now is None:
                 now = self._clock()
@@ -338,6 +341,7 @@ class Roster:
                 if due <= now and session.member_id is not None and not is_late:
                     self._late.add(session_id)
                     self._set_state_locked(session, LATE)
+                    late.append((session.member_id, now - seen))
                     due = seen + lease.timeout
                 if due <= now:
                     expired.append(Expired(session_id, self._remove_locked(session_id, LOST), now - seen))
@@ -345,7 +349,7 @@ class Roster:
                     self._queue_locked(session, due)
             next_due = self._deadlines[0][0] if self._deadlines else None
             changed = self.rev != before
-        return Sweep(expired, changed, next_due)
+        return Sweep(expired, changed, next_due, late)
 
     # --- what the publisher needs ---------------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ class FollowClass:
     """Send me the class, and what changes. ``rev`` is what I have already; None: all of it, again if need be."""
 
     rev: Optional[int] = None
+    ref: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,8 @@ class ClassList:
 
 Act = Union[FollowClass, SetClass, LessonAct, Identify, MarkAct, ImportClass, SaveClass, Attendance]
 AboutClass = Union[Act, Report, ClassList]
+ACTS = (FollowClass, SetClass, LessonAct, Identify, MarkAct, ImportClass, SaveClass, Attendance)
+ABOUT_CLASS = (*ACTS, Report, ClassList)
 
 TYPES: Mapping[type, str] = {
     FollowClass: "follow_class",
@@ -440,7 +443,7 @@ def _read_class_list(line: _Fields) -> ClassList:
 
 
 READERS: Mapping[str, Callable[[_Fields], AboutClass]] = {
-    "follow_class": lambda line: FollowClass(read.optional_integer(line, "rev")),
+    "follow_class": lambda line: FollowClass(read.optional_integer(line, "rev"), _ref(line)),
     "set_class": lambda line: SetClass(_list(line, "classes", MAX_CLASSES) or (), _ref(line)),
     "lesson": _read_lesson,
     "identify": _read_identify,

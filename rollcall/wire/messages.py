@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
+from rollcall.wire import class_messages
 from rollcall.wire import fields as read
 from rollcall.wire.fields import MAX_TEXT
 from rollcall.wire.text import MAX_NAME, check_name, counted, printable
@@ -118,10 +119,11 @@ class Notice:
     id: Optional[int] = None
 
 
-Around = Union[Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied, Notice]
-AROUND = (Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied, Notice)
+Around = Union[Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied, Notice, class_messages.AboutClass]
+AROUND = (Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied, Notice, *class_messages.ABOUT_CLASS)
 
 TYPES: Mapping[type, str] = {
+    **class_messages.TYPES,
     Hello: "hello",
     RoomInfo: "room",
     Auth: "auth",
@@ -135,6 +137,8 @@ TYPES: Mapping[type, str] = {
 
 def to_fields(message: Around) -> Dict[str, Any]:
     """The message as the object that is sent."""
+    if isinstance(message, class_messages.ABOUT_CLASS):
+        return class_messages.to_fields(message)
     set_ones = {key: value for key, value in vars(message).items() if value is not None and value != ""}
     return {"type": TYPES[type(message)], **set_ones}
 
@@ -205,4 +209,5 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Around]] = {
     "notice": lambda fields: Notice(
         read.text(fields, "about", MAX_TEXT), _said(fields, "message", 1000), read.integer_or(None, fields, "id")
     ),
+    **class_messages.READERS,
 }
