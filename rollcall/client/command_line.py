@@ -109,6 +109,8 @@ def _read_code(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -
     """The code for the user that this client wants to be. The other one is not even read."""
     given, option, variable = arguments.join_code, "--join-code", JOIN_CODE
     if arguments.teacher:
+        if given is not None:
+            parser.error("--join-code: a teacher has --teacher-code, or sits at the server's machine")
         given, option, variable = arguments.teacher_code, "--teacher-code", TEACHER_CODE
     elif arguments.teacher_code is not None:
         parser.error("--teacher-code: only with --teacher")

@@ -279,12 +279,14 @@ class Door:
             connection.send(encode(Auth(exchange.final(fitting[0]))))
             exchange.verify(self._hear(incoming, Auth).data)
         except ScramError as error:
+            self._doubt()
             if error.code != "bad_code":
                 raise self._warn(events.NOT_PROVEN, sentences.exchange(error, self._is_stranger())) from None
             raise self._wrong_code(room, str(error)) from None
         except Ended as ended:
             if ended.error is None or ended.error.code != "bad_code":
                 raise
+            self._doubt()
             raise self._wrong_code(room, ended.error.message) from None
         self._proven = fitting[0]
         self._code_is_for = self.fingerprint
@@ -294,7 +296,12 @@ class Door:
         if self._code_is_for:
             return bool(self._code) and self._code_is_for == self.fingerprint
         is_imitation = self._is_stranger() and self.trust.closed_like(room.server_name, self._address) is not None
-        return bool(self._code) and not is_imitation
+        return bool(self._code) and not is_imitation and self.fingerprint not in self.trust.doubted
+
+    def _doubt(self) -> None:
+        """An exchange has failed; with a stranger, that is remembered."""
+        if self._is_stranger():
+            self.trust = self.trust.with_doubt(self.fingerprint)
 
     def _is_stranger(self) -> bool:
         return self.trust.find(self.fingerprint) is None
@@ -316,7 +323,7 @@ class Door:
                 warning = sentences.another_server(room.server_name, self._address, self.fingerprint)
             elif self._code_is_for not in ("", self.fingerprint):
                 kind, warning = events.ANOTHER_SERVER, sentences.changed(self._address, self.fingerprint)
-            elif wrong:
+            elif self.fingerprint in self.trust.doubted:
                 kind, warning = events.FAILED_WITH_STRANGER, sentences.failed_with_stranger(self.fingerprint)
         if warning:
             self._tell(ServerWarning(kind, warning, self.fingerprint))

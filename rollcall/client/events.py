@@ -82,7 +82,7 @@ class ServerWarning:
 @dataclass(frozen=True)
 class ServerKnown:
     """What is known of the server with this fingerprint has changed: ``door.trust`` of the client has it, for whoever
-    keeps it."""
+    keeps it. (What it doubts in others is for this run: take all of it over when the client has ended.)"""
 
     fingerprint: str
     server_name: str
@@ -192,9 +192,9 @@ it knows the code, or did not do it properly; it says that its room is open wher
 
 ANOTHER_SERVER, FAILED_WITH_STRANGER, OPEN_NAMESAKE = "another_server", "failed_with_stranger", "open_namesake"
 WARNINGS = (*OURS, ANOTHER_SERVER, FAILED_WITH_STRANGER, OPEN_NAMESAKE)
-"""Kinds of `ServerWarning`: those of `OURS`; the name and the address are those of a closed room that we know, and the
-certificate is another; a server that was never met before did not take the code; a room in the clear is called like a
-closed one that we know."""
+"""Kinds of `ServerWarning`: those of `OURS`; name and address are those of a closed room that we know, and the
+certificate is another; an exchange with a server that was never met before has failed; a room in the clear is called
+like a closed one that we know."""
 
 
 Event = Union[

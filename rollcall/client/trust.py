@@ -68,9 +68,13 @@ class KnownServer:
 
 @dataclass(frozen=True)
 class Trust:
-    """All servers that are known, who was met last first."""
+    """All servers that are known, who was met last first.
+
+    ``doubted`` are fingerprints of strangers with whom an exchange has failed: before another code is taken for one of
+    them, a person is warned. They are for this run, and in no file: whoever proves that he knows the code is none."""
 
     servers: Tuple[KnownServer, ...] = ()
+    doubted: Tuple[str, ...] = ()
 
     def find(self, fingerprint: str) -> Optional[KnownServer]:
         """The server with this fingerprint, if it was ever met."""
@@ -90,19 +94,25 @@ class Trust:
     def with_server(self, server: KnownServer) -> Trust:
         """This and what is known of ``server`` now, in place of what was."""
         others = tuple(known for known in self.servers if known.fingerprint != server.fingerprint)
-        return Trust((server, *others)[:MAX_SERVERS])
+        doubted = tuple(stranger for stranger in self.doubted if stranger != server.fingerprint)
+        return Trust((server, *others)[:MAX_SERVERS], doubted)
+
+    def with_doubt(self, fingerprint: str) -> Trust:
+        """This after an exchange with a stranger that has failed."""
+        others = tuple(stranger for stranger in self.doubted if stranger != fingerprint)
+        return replace(self, doubted=(fingerprint, *others)[:MAX_SERVERS])
 
     def without(self, fingerprint: str) -> Trust:
         """Forget a server: at the next meeting it is a stranger."""
-        return Trust(tuple(known for known in self.servers if known.fingerprint != fingerprint))
+        return replace(self, servers=tuple(known for known in self.servers if known.fingerprint != fingerprint))
 
     def without_address(self, address: str) -> Trust:
         """Forget whoever was met at this address: the next who is there is a stranger."""
-        return Trust(tuple(known for known in self.servers if address not in known.addresses))
+        return replace(self, servers=tuple(known for known in self.servers if address not in known.addresses))
 
     def without_keys(self) -> Trust:
         """The same without anything that stands in place of a code."""
-        return Trust(tuple(replace(known, keys={}) for known in self.servers))
+        return replace(self, servers=tuple(replace(known, keys={}) for known in self.servers))
 
     def to_json(self) -> List[Dict[str, Any]]:
         """For a file of mode 0600."""

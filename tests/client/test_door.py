@@ -16,6 +16,7 @@ import pytest
 from client import Client
 from protocol import ASK
 from rollcall.client import derivation, events
+from rollcall.client.door import MOST_PAPERS, Door
 from rollcall.client.events import (
     CodeNeeded,
     Connected,
@@ -189,6 +190,8 @@ def test_a_bell_or_a_reconnect_derives_nothing_and_keeps_the_row(
         assert len(derived) == 1
         assert again["resume_token"].startswith("token-") and again["instance"] == first["instance"]
         assert again["attempt"] > first["attempt"]
+        ann.until(RosterReplaced)
+        assert sum(isinstance(event, ServerKnown) for event in ann.seen) == 1, "nothing new was learned of it"
 
 
 def test_a_changed_code_is_asked_for_and_a_typed_one_is_derived_anew(room: ClosedRoom) -> None:
@@ -215,6 +218,29 @@ def test_a_wrong_code_is_asked_for_again_with_a_warning_about_a_stranger(room: C
         assert ("has never met it" in needed.warning) == (not is_known)
         assert [warning.kind for warning in ann.all(ServerWarning)] == [] if is_known else [events.FAILED_WITH_STRANGER]
     assert all(set(call.types()) <= set(UNTIL_PROVEN) for call in room.calls)
+
+
+@pytest.mark.parametrize("code", ["", CODE])
+@pytest.mark.parametrize("failed", ["wrong code", "no proof"])
+def test_after_a_failed_exchange_with_a_stranger_comes_a_warning_before_the_next_code(
+    room: ClosedRoom, failed: str, code: str
+) -> None:
+    """Also where the person went another way than the question, which was never answered."""
+    if failed == "no proof":
+        room.answers["auth"] = lambda call, line: [{"type": "auth", "data": "r=x"}]
+    with visitor(room.port, code="QQMX-3467-WYTR") as ann:
+        assert ann.until(Refused).code == ("bad_code" if failed == "wrong code" else events.NOT_PROVEN)
+        ann.until(Stopped)
+        trust = ann.client.door.trust
+    room.answers.clear()
+    with visitor(room.port, trust=trust, code=code) as ann:
+        needed = ann.until(CodeNeeded)
+        assert "learns a little with each code" in needed.warning and not needed.wrong
+        ann.until(Stopped)
+        assert room.calls[-1].types() == ["hello"]
+    with visitor(room.port, trust=trust, code=CODE, accept=room.fingerprint) as ann:
+        ann.until(Connected)
+        assert ann.client.door.trust.doubted == ()
 
 
 def test_kept_keys_that_are_not_taken_any_more_are_forgotten(room: ClosedRoom) -> None:
@@ -447,7 +473,7 @@ def test_a_proxy_that_swaps_the_certificate_gets_a_proof_that_nobody_takes(room:
         with visitor(proxy.port, code=CODE) as ann:
             refused = ann.until(Refused)
             assert refused.code == "bad_code" and "another certificate than this server's" in refused.message
-            assert ann.all(Connected) == [] and ann.client.door.trust == Trust()
+            assert ann.all(Connected) == [] and ann.client.door.trust.servers == ()
             assert ann.all(CodeNeeded)[0].warning, "a warning before the next code"
         assert all(set(call.types()) <= set(UNTIL_PROVEN) and not call.proven for call in room.calls)
 
@@ -541,6 +567,12 @@ def test_a_token_is_for_the_server_the_epoch_and_the_transport_that_gave_it(
             assert register["instance"] != plain["instance"], "who listened in the clear must not take the row"
 
 
+def test_a_liar_with_many_certificates_makes_nothing_grow() -> None:
+    door = Door(Address("h"), "Ann", lambda event: None, "", False, Trust(), "", "", FEW, None)
+    instances = {door._papers_for(f"{number:064x}").instance for number in range(3 * MOST_PAPERS)}
+    assert len(instances) == 3 * MOST_PAPERS and len(door._papers) == MOST_PAPERS
+
+
 def test_who_came_in_through_tls_never_comes_back_in_the_clear(room: ClosedRoom) -> None:
     with Proxy(room.port) as proxy, ClosedRoom(None, closed=False) as stripper:
         with visitor(proxy.port, trust=known(room, addresses=())) as ann:
@@ -610,7 +642,7 @@ def test_a_server_that_does_not_know_the_code_cannot_pose_as_one_that_does(room:
         refused = ann.until(Refused)
         assert refused.code == events.NOT_PROVEN and "could not prove that it knows the code" in refused.message
         assert "never met it" in refused.message and "register" not in room.calls[-1].types()
-        assert ann.client.door.trust == Trust()
+        assert ann.client.door.trust.servers == ()
 
 
 def test_a_server_that_wants_another_derivation_each_time_gets_two(room: ClosedRoom) -> None:

@@ -119,6 +119,7 @@ def test_the_code_is_that_of_who_one_wants_to_be(monkeypatch: pytest.MonkeyPatch
     [
         (["--join-code", "schlüssel"], "--join-code: contains 'ü'"),
         (["--join-code", " - "], "--join-code: is empty"),
+        (["--teacher", "--join-code", CODE], "--join-code: a teacher has --teacher-code"),
         (["--teacher-code", CODE], "--teacher-code: only with --teacher"),
         (["--kick", " "], "--kick: whom?"),
         (["--kick", "Ann", "--substitute"], "one at a time"),

@@ -90,3 +90,19 @@ def test_too_many_and_twice_the_same_are_refused() -> None:
     for wrong in (rows, [rows[0], rows[0]]):
         with pytest.raises(ValueError):
             Trust.from_json(wrong)
+
+
+def test_doubts_are_for_this_run_and_end_with_a_proof() -> None:
+    trust = Trust((OTHER,)).with_doubt("ab" * 32).with_doubt("ab" * 32)
+    assert trust.doubted == ("ab" * 32,) and trust.to_json() == Trust((OTHER,)).to_json()
+    for kept in (
+        trust.without(OTHER.fingerprint),
+        trust.without_address("h"),
+        trust.without_keys(),
+        trust.with_server(OTHER),
+    ):
+        assert kept.doubted == trust.doubted
+    assert trust.with_server(ONE).doubted == ()
+    for number in range(MAX_SERVERS + 1):
+        trust = trust.with_doubt(f"{number:064x}")
+    assert len(trust.doubted) == MAX_SERVERS and "0" * 64 not in trust.doubted
