@@ -48,7 +48,7 @@ from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BULK_SIZE, FAILED, Connection
 from rollcall.wire.errors import ProtocolError
-from rollcall.wire.messages import Denied, Done
+from rollcall.wire.messages import Denied, Done, Notice
 from rollcall.wire.scram_keys import MIN_ITERATIONS
 from rollcall.wire.text import check_name
 
@@ -316,6 +316,8 @@ class Client:
             self._tell(events.Done(message.act, message.ref, message.note, message.code))
         elif isinstance(message, Denied):
             self._tell(events.Denied(message.act, message.ref, message.message))
+        elif isinstance(message, Notice):
+            self._tell(events.Notice(message.about, message.message, message.id))
 
     def _registered(self, version: int, interval: float, timeout: float, welcome: Optional[Welcome]) -> None:
         now = self._clock()

@@ -173,6 +173,16 @@ class Denied:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """To a teacher: what should be known about the member ``id``, whose row may come later. ``about`` is a word for
+    programs (``kicked``: the name is that of somebody who was removed), ``message`` a sentence."""
+
+    about: str
+    message: str
+    id: Optional[int]
+
+
+@dataclass(frozen=True)
 class Dropped:
     """So many ``lines`` of the program's output are missing here, because nobody took them. Not an event of a client:
     it stays connected meanwhile."""
@@ -213,6 +223,7 @@ Event = Union[
     Refused,
     Done,
     Denied,
+    Notice,
     Dropped,
     Stopped,
 ]
@@ -233,6 +244,7 @@ _KINDS: Dict[type, str] = {
     Refused: "refused",
     Done: "done",
     Denied: "denied",
+    Notice: "notice",
     Dropped: "dropped",
     Stopped: "stopped",
 }
@@ -258,6 +270,8 @@ def describe(event: Event) -> str:
         role = f" as a {event.welcome.role}" if event.welcome and event.welcome.role != MEMBER else ""
         how = ", encrypted" if event.fingerprint else ""
         return f"connected to {event.address}{server}{role}{how}, a heartbeat every {event.heartbeat_interval:g} s"
+    if isinstance(event, Notice):
+        return f"note: {event.message}" + (f" (member {event.id})" if event.id is not None else "")
     if isinstance(event, (RoomSeen, CodeNeeded, ServerWarning, ServerKnown, Done, Denied)):
         return _describe_door(event)
     if isinstance(event, RosterReplaced):

@@ -173,7 +173,7 @@ class ClosedRoom:
         row = {"id": 7, "name": line["name"], "ip": "h", "port": 1, "since": 0}
         welcome = {
             "type": "welcome", "protocol": 2, "server_name": self.name, "member_id": 7, "session_id": 9,
-            "epoch": self.epoch, "started": 0, "heartbeat_interval": 5.0, "connection_timeout": 20.0,
+            "epoch": self.epoch, "started": 0, "heartbeat_interval": 0.5, "connection_timeout": 20.0,
             "max_clients": 100, "resume_token": f"token-{len(self.calls)}", "role": role,
         }  # fmt: skip
         denied = {"type": "denied", "act": "teacher", "message": "you could not prove it"}

@@ -24,6 +24,7 @@ from rollcall.client.events import (
     Disconnected,
     Done,
     Event,
+    Notice,
     Refused,
     RoomSeen,
     RosterReplaced,
@@ -299,12 +300,13 @@ def test_acts_are_sent_and_their_answers_are_events(room: ClosedRoom) -> None:
     room.answers["kick"] = lambda call, line: (
         [{"type": "denied", "act": "kick", "ref": line["ref"], "message": "no"}] if line["id"] == 1 else None
     )
-    room.answers["substitute"] = lambda call, line: [{"type": "done", "act": "substitute", "code": "SUB-SECRET"}]
     with visitor(room.port, code=TEACHERS, teacher=True) as ann:
         assert not Client(Address("127.0.0.1", 1), "Ann", queue.Queue()).act(Kick(1)), "in no room"
         ann.until(RosterReplaced)
         assert ann.client.act(Kick(8, 10, "Please come back.", 1)) and ann.until(Done) == Done("kick", 1, "")
         assert ann.client.act(Kick(1, ref=2)) and ann.until(Denied) == Denied("kick", 2, "no")
+        room.answers["ping"] = lambda call, line: [{"type": "notice", "about": "kicked", "message": "look", "id": 9}]
+        assert ann.until(Notice) == Notice("kicked", "look", 9)
         assert room.calls[-1].last("kick") == {"type": "kick", "id": 1, "minutes": 0, "ref": 2}
 
 

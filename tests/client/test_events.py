@@ -38,6 +38,8 @@ ALL: List[Tuple[events.Event, str]] = [
     (events.Done("kick", 1, "for ten minutes"), "kick: done, for ten minutes"),
     (events.Done("substitute", None, "", "SUB-SECRET"), "substitute: done"),
     (events.Denied("kick", 2, "only a teacher may do that"), "kick: denied: only a teacher may do that"),
+    (events.Notice("kicked", "look at this one", 9), "note: look at this one (member 9)"),
+    (events.Notice("kicked", "look around", None), "note: look around"),
     (events.RosterReplaced((), 1), "0 here: nobody"),
     (events.RosterReplaced((Entry("a", 1, 1, "Ann"), Entry("b", 2, 2)), 2), "2 here: Ann, b:2"),
     (
