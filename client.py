@@ -14,16 +14,15 @@ from __future__ import annotations
 import logging
 import queue
 import random
-import secrets
 import threading
 import time
 from contextlib import suppress
-from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Callable, Optional, Sequence, Tuple
 
 import protocol
 from protocol import (
     ERROR_CODES,
-    MAX_SERVER_LINE,
     PROTOCOL_VERSION,
     RETRY,
     ClientList,
@@ -32,22 +31,25 @@ from protocol import (
     Pong,
     RosterDelta,
     Welcome,
-    decode,
     encode,
 )
 from rollcall.client import events
+from rollcall.client.calls import CallAgain, Ended, Ending, ending_of, messages
 from rollcall.client.catch_up import CatchUp
 from rollcall.client.command_line import read_arguments, show
-from rollcall.client.dial import STEP, Cancelled, NotOurs, connect, first_words, say
+from rollcall.client.dial import STEP, Cancelled, NotOurs, connect
+from rollcall.client.door import Door
 from rollcall.client.events import Event
 from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
 from rollcall.client.roster_view import RosterView
+from rollcall.client.trust import Trust
 from rollcall.program.ending import run
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
-from rollcall.wire.connection import BULK_SIZE, Connection
+from rollcall.wire.connection import BULK_SIZE, FAILED, Connection
 from rollcall.wire.errors import ProtocolError
-from rollcall.wire.lines import LineDecoder
+from rollcall.wire.messages import Denied, Done, Notice
+from rollcall.wire.scram_keys import MIN_ITERATIONS
 from rollcall.wire.text import check_name
 
 log = logging.getLogger("rollcall.client")
@@ -72,26 +74,13 @@ JUST_NOW = 10.0
 while reads them all at once, and those of version 0.1.0 believe the last that they read."""
 
 
-class _Ended(Exception):
-    """This connection or attempt is over; ``str()`` says why, without a full stop."""
-
-    def __init__(self, cause: str, error: Optional[Error] = None) -> None:
-        super().__init__(cause)
-        self.error = error
-
-
-class _Ending(NamedTuple):
-    """How an attempt ended, for the reader's next step."""
-
-    cause: str
-    error: Optional[Error]
-
-
 class Client:
     """Keeps this machine in the roster of the server at ``address`` under ``name``, until `stop`.
 
     ``events`` receives everything that happens. ``reconnect`` False ends the client after the first connection.
-    Raises `ProtocolError` (``invalid_name``) for a name that no server takes. Thread-safe.
+    ``code``, ``teacher``, ``trust`` (what is known of servers), ``device_id``, ``accept``, ``least_iterations`` and
+    ``own_folder`` are for the way in: see `Door`; ``door.trust`` is what is known by now. Raises `ProtocolError` for a
+    name that no server takes, and `codes.UnfitCode` for what can be no code: ValueErrors both. Thread-safe.
     """
 
     def __init__(
@@ -104,6 +93,13 @@ class Client:
         clock: Callable[[], float] = monotonic,
         wall_clock: Callable[[], float] = time.time,
         uniform: Callable[[float, float], float] = random.uniform,
+        code: str = "",
+        teacher: bool = False,
+        trust: Optional[Trust] = None,
+        device_id: str = "",
+        accept: str = "",
+        least_iterations: int = MIN_ITERATIONS,
+        own_folder: Optional[Path] = None,
     ) -> None:
         self.address = address
         self.name = check_name(name)
@@ -125,14 +121,13 @@ class Client:
         self._catch_up: Optional[CatchUp] = None  # from the registration on, where the server speaks version 2
         self._version = 0
 
-        # The reader's thread only:
-        self._instance = secrets.token_hex(16)
-        self._attempts = 0
+        # The reader's thread only (but what is kept may be read by all):
+        way = (code, teacher, trust or Trust(), device_id, accept, least_iterations, own_folder)
+        self.door = Door(address, self.name, self._tell, *way)
         self._called_at = 0.0
         self._may_doubt = True
         self._backoff = Backoff(uniform)
         self._view = RosterView()
-        self._resume_token: Optional[str] = None
         self._connected_at: Optional[float] = None
 
     def start(self) -> None:
@@ -166,6 +161,13 @@ class Client:
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
+
+    def act(self, message: Message) -> bool:
+        """Send a teacher's act, such as `protocol.messages.Kick`. What becomes of it is an event, `events.Done` or
+        `events.Denied`, with its ``ref``. False where we are in no room, or in one of version 1: it was not sent."""
+        with self._changed:
+            connection = self._connection if self._version == PROTOCOL_VERSION else None
+        return connection is not None and connection.send(encode(message)) != FAILED
 
     def _tell(self, event: Event) -> None:
         """Put an event into the queue. Where that is bounded and full, this waits: then TCP holds the server back."""
@@ -207,11 +209,12 @@ class Client:
             if connected_at is not None and self._clock() - connected_at >= GOOD_CONNECTION:
                 self._backoff.reset()
                 self._may_doubt = True
-            action = ERROR_CODES.get(code, RETRY) if code else RETRY
+            action = ending.action or (ERROR_CODES.get(code, RETRY) if code else RETRY)
             if code == "replaced" and self._may_doubt and self._clock() - self._called_at <= JUST_NOW:
                 self._may_doubt, action = False, RETRY
             if ending.error is not None and action != RETRY:
-                self._tell(events.Refused(ending.error.code, ending.error.message, action))
+                error = ending.error
+                self._tell(events.Refused(error.code, error.message, action, error.retry_after))
                 break
             if not self._reconnect:
                 break
@@ -219,7 +222,7 @@ class Client:
                 attempt = 0
             self._wait(ending, attempt)
 
-    def _wait(self, ending: _Ending, attempt: int) -> None:
+    def _wait(self, ending: Ending, attempt: int) -> None:
         seconds = self._backoff.next(ending.error.retry_after if ending.error else None)
         with self._changed:
             if self._hurry or self._stopping:
@@ -230,61 +233,61 @@ class Client:
             self._changed.wait_for(lambda: self._hurry or self._stopping, seconds)
             self._hurry = False
 
-    def _one_connection(self) -> _Ending:
-        connection = None
+    def _one_connection(self) -> Ending:
+        """One attempt: calls until one of them is over for another reason than that the next must be made otherwise."""
+        self.door.begin()
         try:
-            sock = connect(self.address, lambda: self._stopping)
-            connection = Connection(sock, "server", clock=self._clock, receive_size=BULK_SIZE)
-            connection.prepare()
-            self._converse(connection, sock.getsockname())
-            raise _Ended("the server closed the connection")
-        except _Ended as ended:
-            return _Ending(self._cause or str(ended), ended.error)
-        except NotOurs as error:
-            return _Ending(self._cause or str(error), None)
-        except Cancelled:
-            return _Ending("stopped", None)
-        except ProtocolError as error:
-            return _Ending(f"this is not a Rollcall server, or it is out of order: {error}", None)
-        except OSError as error:
-            return _Ending(self._cause or say(error, self.address), None)
+            while True:
+                try:
+                    self._call()
+                except CallAgain as again:
+                    if again.challenge is not None:
+                        self.door.derive(again.challenge, lambda: self._stopping)
+                except Ended as ended:
+                    if self._connected_at is not None or not self.door.calls_again(ended.error):
+                        raise
+        except (Ended, NotOurs, Cancelled, ProtocolError, OSError) as error:
+            return ending_of(error, self._cause, self.address)
         finally:
             with self._changed:
-                self._connection = self._heartbeat = self._catch_up = self._cause = None
+                self._cause = None
+
+    def _call(self) -> None:
+        sock = connect(self.address, lambda: self._stopping)
+        connection = Connection(sock, "server", clock=self._clock, receive_size=BULK_SIZE)
+        try:
+            connection.prepare()
+            connection = self.door.open(connection, sock)
+            self._converse(connection, sock.getsockname())
+        finally:
+            with self._changed:
+                self._connection = self._heartbeat = self._catch_up = None
                 self._version = 0
-            if connection is not None:
-                connection.close()
+            connection.close()
 
     def _converse(self, connection: Connection, own: Tuple[Any, ...]) -> None:
-        self._attempts += 1
-        self._called_at = self._clock()
-        register = protocol.Register(
-            client_ip=str(own[0]),
-            client_port=int(own[1]),
-            protocol=PROTOCOL_VERSION,
-            name=self.name,
-            resume_token=self._resume_token,
-            packed=True,
-            app=f"rollcall {protocol.__version__}",
-            instance=self._instance,
-            attempt=self._attempts,
-        )
         with self._changed:
             if self._stopping:
-                return
+                raise Cancelled
             self._connection = connection
-            self._heartbeat = Heartbeat(self._clock(), self._wall_clock())
             self._hurry = False
-            self._changed.notify_all()
+        self._wait_for_answer()
+        self.door.shake(connection)
+        incoming = messages(connection, self.address, self._look)
+        register = self.door.enter(connection, incoming, str(own[0]), int(own[1]))
+        self._called_at = self._clock()
+        self._wait_for_answer()
         connection.send(encode(register))
-        decoder = LineDecoder(MAX_SERVER_LINE)
-        data = first_words(connection.receive, self.address)
-        while data:
-            for line in decoder.feed(data):
-                with suppress(Cancelled):  # after a stop all is read and forgotten, until the server has our goodbye
-                    self._look()
-                    self._obey(connection, decode(line, MAX_SERVER_LINE, self._look))
-            data = connection.receive()
+        for message in incoming:
+            with suppress(Cancelled):
+                self._obey(connection, message)
+        raise Ended("the server closed the connection")
+
+    def _wait_for_answer(self) -> None:
+        """What we say now is to be answered soon, or the heartbeat thread hangs up."""
+        with self._changed:
+            self._heartbeat = Heartbeat(self._clock(), self._wall_clock())
+            self._changed.notify_all()
 
     def _look(self) -> None:
         """Between two steps of a work that may be long."""
@@ -305,10 +308,16 @@ class Client:
                     self._catch_up.listed()
             self._tell(events.RosterReplaced(entries, self._view.rev))
         elif isinstance(message, Welcome):
-            self._resume_token = message.resume_token
+            self.door.welcomed(message)
             self._registered(PROTOCOL_VERSION, message.heartbeat_interval, message.connection_timeout, message)
         elif isinstance(message, Error):
-            raise _Ended(message.message or message.code, message)
+            raise Ended(message.message or message.code, message)
+        elif isinstance(message, Done):
+            self._tell(events.Done(message.act, message.ref, message.note, message.code))
+        elif isinstance(message, Denied):
+            self._tell(events.Denied(message.act, message.ref, message.message))
+        elif isinstance(message, Notice):
+            self._tell(events.Notice(message.about, message.message, message.id))
 
     def _registered(self, version: int, interval: float, timeout: float, welcome: Optional[Welcome]) -> None:
         now = self._clock()
@@ -320,7 +329,7 @@ class Client:
             if self._heartbeat is not None:
                 self._heartbeat.registered(now, interval, timeout, self._uniform(0.0, 1.0))
             self._changed.notify_all()
-        self._tell(events.Connected(str(self.address), interval, timeout, welcome))
+        self._tell(events.Connected(str(self.address), interval, timeout, welcome, self.door.fingerprint))
 
     def _answered(self, pong: Pong) -> None:
         now = self._clock()
@@ -382,7 +391,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the client until it ends, SECONDS have passed, or a signal says goodbye. Returns the exit code."""
     arguments = read_arguments(argv)
     happened: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
-    client = Client(arguments.server, arguments.name, happened, reconnect=not arguments.no_reconnect)
+    client = Client(arguments.server, arguments.name, happened, **arguments.options)
     return show(client, happened, arguments)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "architecture.svg"
-WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1504, 34, 368, 92, 88
+WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1596, 34, 368, 92, 88
 LOCKS, PUTS, TAKES = "●", "▼", "■"
 
 
@@ -42,6 +42,7 @@ SERVER = Grid(
         Shared("Attempts", "wrong codes", True),
         Shared("Roster", "leases", True),
         Shared("LessonBook", "who is missing", True),
+        Shared("Classroom", "who follows", True),
         Shared("Sweeper", "when to wake", True),
         Shared("Connection", "order of bytes", True),
         Shared("Publisher", "inbox, bell", False),
@@ -50,15 +51,16 @@ SERVER = Grid(
         Shared("Outlet", "lines", True),
     ),
     (
-        ("main", "a signal, then the end of all the others", "●··●·●●●■▼▼●"),
-        ("accept", "somebody who connects", "●●··●·●●··▼●"),
-        ("client-N", "its own client (one for each connection)", "●●●●●●●●▼▼▼●"),
-        ("sweeper", "the next lease that is due", "●···●●●●▼▼▼●"),
-        ("publisher", "its bell, or a slow socket that takes more", "····●●·●■·▼●"),
-        ("record", "facts, and a disk that writes them", "·····●···■▼·"),
-        ("journal", "something that was noted", "··········■●"),
-        ("outlet", "a line, and whoever reads it (several)", "···········●"),
-        ("ends", "the end of the session (only on Windows)", "············"),
+        ("main", "a signal, then the end of all the others", "●··●·●●●●■▼▼●"),
+        ("accept", "somebody who connects", "●●··●··●●··▼●"),
+        ("client-N", "its own client (one for each connection)", "●●●●●●●●●▼▼▼●"),
+        ("sweeper", "the next lease that is due", "●···●●·●●▼▼▼●"),
+        ("publisher", "its bell, or a slow socket that takes more", "····●···●■·▼●"),
+        ("classroom", "the next second of a lesson", "●···●●●·●▼▼▼●"),
+        ("record", "facts, and a disk that writes them", "·····●····■▼·"),
+        ("journal", "something that was noted", "···········■●"),
+        ("outlet", "a line, and whoever reads it (several)", "············●"),
+        ("ends", "the end of the session (only on Windows)", "·············"),
     ),
 )
 CLIENT = Grid(
@@ -67,13 +69,14 @@ CLIENT = Grid(
         Shared("Client", "what goes on", True),
         Shared("Connection", "order of bytes", True),
         Shared("events", "to be shown", False),
-        Shared("answer", "of a look-up", False),
+        Shared("answer", "name, or keys", False),
     ),
     (
         ("main", "the person, and every 50 ms the events", "●·■·"),
         ("reader", "the server, or the time to try again", "●●▼■"),
         ("heartbeat", "the next ping, or the answer to the last", "●●▼·"),
         ("resolver", "the system, which looks up a name", "···▼"),
+        ("deriver", "the processor: keys in place of a code", "···▼"),
         ("goodbye", "the last words of a client that ends", "●●··"),
         ("ends", "the end of the session (only on Windows)", "····"),
     ),

@@ -289,7 +289,7 @@ def test_a_full_server_is_said_and_tried_again_with_a_key() -> None:
 def test_being_replaced_is_said_with_advice_and_no_reconnect() -> None:
     with running_server() as (_, port), connected(port) as me:
         assert me.window._client is not None
-        token = me.window._client._resume_token
+        token = me.window._client.door._papers[""].token
         me.window._client._may_doubt = False  # it has called again already, and was told the same
         with RawClient(port) as thief:
             thief.register("Me", resume_token=token)

@@ -145,6 +145,12 @@ def test_every_event_of_the_command_line_client_is_listed_with_its_fields() -> N
     assert fields_of(protocol.Welcome) - set(shown) == {"resume_token"}
 
 
+def test_every_warning_about_a_server_is_listed_and_so_is_every_refusal_of_ours() -> None:
+    assert tuple(row[0].strip("`") for row in table("What a client says to whom")) == events.WARNINGS
+    (refused,) = [row for row in table("Events") if row[0] == "`refused`"]
+    assert set(events.OURS) <= names(refused[2])
+
+
 def test_the_bounds_and_waits_of_a_client_are_the_programs_own() -> None:
     import client
     from rollcall.client import catch_up, dial, heartbeat

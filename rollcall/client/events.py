@@ -9,11 +9,12 @@ Times are seconds. The last event of a client is always `Stopped`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Optional, Tuple, Union
 
 from protocol import Departure, Entry, Welcome
-from rollcall.wire.text import counted
+from rollcall.wire.messages import MEMBER
+from rollcall.wire.text import counted, quoted
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,66 @@ class Connecting:
 
 @dataclass(frozen=True)
 class Connected:
-    """The server has registered us. ``welcome`` is None when it speaks version 1 only."""
+    """The server has registered us. ``welcome`` is None when it speaks version 1 only. ``fingerprint`` is that of the
+    server's certificate; empty in the clear."""
 
     address: str
     heartbeat_interval: float
     connection_timeout: float
     welcome: Optional[Welcome]
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class RoomSeen:
+    """What room this is, before we are in it. ``known``: this certificate was met before. ``closed``: a code is needed.
+    ``teacher`` is what makes a teacher here; the rest is as in `RoomInfo`."""
+
+    address: str
+    server_name: str
+    fingerprint: str
+    known: bool
+    closed: bool
+    teacher: str
+    names: Optional[Tuple[str, ...]]
+    record: str
+    record_days: Optional[int]
+
+
+@dataclass(frozen=True)
+class CodeNeeded:
+    """A person has to type a code; `Refused` follows, and nothing waits for the answer: a new client is started with
+    it. ``user`` says which: the code of the ``class``, the ``teacher``'s, a ``substitute``'s. ``wrong``: one was just
+    refused. ``warning`` is to be read before the code is typed; the code is then meant for the server with this
+    ``fingerprint`` only (``accept`` of the next client)."""
+
+    address: str
+    server_name: str
+    fingerprint: str
+    known: bool
+    user: str
+    wrong: bool
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class ServerWarning:
+    """Something about the server that a person should know. ``kind`` is one of `WARNINGS`, ``message`` the sentences;
+    ``fingerprint`` is empty where no certificate was shown."""
+
+    kind: str
+    message: str
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class ServerKnown:
+    """What is known of the server with this fingerprint has changed: ``door.trust`` of the client has it, for whoever
+    keeps it. (What it doubts in others is for this run: take all of it over when the client has ended.)"""
+
+    fingerprint: str
+    server_name: str
+    closed: bool
 
 
 @dataclass(frozen=True)
@@ -87,11 +142,44 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Refused:
-    """The server refused us and trying again would not help. ``action`` is `protocol.ASK` or `protocol.STOP`."""
+    """The server refused us, or we refuse it, and trying again would not help. ``action`` is `protocol.ASK` or
+    `protocol.STOP`. ``code`` is the server's, or one of `OURS`. After ``retry_after`` seconds, if that is given (with
+    ``kicked``), a person may try again."""
 
     code: str
     message: str
     action: str
+    retry_after: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """An act of ours was done. ``code`` is the substitute's, which is a secret: it is in no text of this module."""
+
+    act: str
+    ref: Optional[int]
+    note: str
+    code: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Denied:
+    """An act of ours was not done; ``message`` says why. With the act ``teacher``: we asked to be one, and are a
+    member."""
+
+    act: str
+    ref: Optional[int]
+    message: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """To a teacher: what should be known about the member ``id``, whose row may come later. ``about`` is a word for
+    programs (``kicked``: the name is that of somebody who was removed), ``message`` a sentence."""
+
+    about: str
+    message: str
+    id: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -107,8 +195,24 @@ class Stopped:
     """The client has ended; nothing follows."""
 
 
+NO_TLS, NOT_PROVEN, NOT_CLOSED = "no_tls", "not_proven", "not_closed"
+OURS = (NO_TLS, NOT_PROVEN, NOT_CLOSED)
+"""Codes of `Refused` that come from no server: it has no encryption where there must be some; it could not prove that
+it knows the code, or did not do it properly; it says that its room is open where we know better."""
+
+ANOTHER_SERVER, FAILED_WITH_STRANGER, OPEN_NAMESAKE = "another_server", "failed_with_stranger", "open_namesake"
+WARNINGS = (*OURS, ANOTHER_SERVER, FAILED_WITH_STRANGER, OPEN_NAMESAKE)
+"""Kinds of `ServerWarning`: those of `OURS`; name and address are those of a closed room that we know, and the
+certificate is another; an exchange with a server that was never met before has failed; a room in the clear is called
+like a closed one that we know."""
+
+
 Event = Union[
     Connecting,
+    RoomSeen,
+    CodeNeeded,
+    ServerWarning,
+    ServerKnown,
     Connected,
     RosterReplaced,
     RosterUpdated,
@@ -117,12 +221,19 @@ Event = Union[
     Disconnected,
     Waiting,
     Refused,
+    Done,
+    Denied,
+    Notice,
     Dropped,
     Stopped,
 ]
 
 _KINDS: Dict[type, str] = {
     Connecting: "connecting",
+    RoomSeen: "room",
+    CodeNeeded: "code_needed",
+    ServerWarning: "warning",
+    ServerKnown: "server_known",
     Connected: "connected",
     RosterReplaced: "roster",
     RosterUpdated: "roster_update",
@@ -131,16 +242,22 @@ _KINDS: Dict[type, str] = {
     Disconnected: "disconnected",
     Waiting: "waiting",
     Refused: "refused",
+    Done: "done",
+    Denied: "denied",
+    Notice: "notice",
     Dropped: "dropped",
     Stopped: "stopped",
 }
 
 
 def to_json(event: Event) -> Dict[str, Any]:
-    """The event as a JSON object; ``event`` names its kind. The resume token is a secret and is left out."""
+    """The event as a JSON object; ``event`` names its kind. Secrets are left out: the resume token, the code of a
+    substitute."""
     fields = asdict(event)
     if fields.get("welcome"):
         del fields["welcome"]["resume_token"]
+    if isinstance(event, Done):
+        del fields["code"]
     return {"event": _KINDS[type(event)], **fields}
 
 
@@ -150,7 +267,13 @@ def describe(event: Event) -> str:
         return f"connecting to {event.address}" + (f" (attempt {event.attempt})" if event.attempt > 1 else "")
     if isinstance(event, Connected):
         server = f" ({event.welcome.server_name})" if event.welcome else " (an original server)"
-        return f"connected to {event.address}{server}, a heartbeat every {event.heartbeat_interval:g} s"
+        role = f" as a {event.welcome.role}" if event.welcome and event.welcome.role != MEMBER else ""
+        how = ", encrypted" if event.fingerprint else ""
+        return f"connected to {event.address}{server}{role}{how}, a heartbeat every {event.heartbeat_interval:g} s"
+    if isinstance(event, Notice):
+        return f"note: {event.message}" + (f" (member {event.id})" if event.id is not None else "")
+    if isinstance(event, (RoomSeen, CodeNeeded, ServerWarning, ServerKnown, Done, Denied)):
+        return _describe_door(event)
     if isinstance(event, RosterReplaced):
         return f"{len(event.entries)} here: " + (", ".join(entry.label for entry in event.entries) or "nobody")
     if isinstance(event, RosterUpdated):
@@ -169,3 +292,21 @@ def describe(event: Event) -> str:
     if isinstance(event, Dropped):
         return f"{counted(event.lines, 'line')} missing here: nobody took more"
     return "stopped"
+
+
+def _describe_door(event: Union[RoomSeen, CodeNeeded, ServerWarning, ServerKnown, Done, Denied]) -> str:
+    """What happens around the door of a room, and what becomes of a teacher's acts."""
+    if isinstance(event, RoomSeen):
+        kind = "a closed room" if event.closed else "an open room"
+        return f"{event.address} is {quoted(event.server_name)}, {kind}" + (", met before" if event.known else "")
+    if isinstance(event, CodeNeeded):
+        again = "another code than that" if event.wrong else "a code"
+        whose = "" if event.user == "class" else f", the {event.user}'s"
+        return f"{quoted(event.server_name)} needs {again}{whose}"
+    if isinstance(event, ServerWarning):
+        return f"WARNING: {event.message}"
+    if isinstance(event, ServerKnown):
+        return f"{quoted(event.server_name)} will be known again"
+    if isinstance(event, Done):
+        return f"{event.act}: done" + (f", {event.note}" if event.note else "")
+    return f"{event.act}: denied: {event.message}"

@@ -161,9 +161,8 @@ def mark(asker: Asker, message: MarkAct) -> Done:
         for name in message.names:
             act(book.undo_mark, name, message.lesson)
     else:
-        act(
-            book.mark, message.names, message.kind, asker.name, message.minutes, message.at, message.note, message.lesson
-        )
+        words = {"minutes": message.minutes, "at": message.at, "note": message.note, "lesson": message.lesson}
+        act(book.mark, message.names, message.kind, asker.name, **words)
     return Done("mark", message.ref)
 
 

@@ -1,8 +1,8 @@
 """Class, lesson and record of one run of the server: between the room, in which people come and go, and the book.
 
 A room without a class pays nothing: every call returns at its first line until `open` was called, by the start with
-``--class``, by a teacher who chooses one, or because everything is to be recorded. Then a `LessonBook` is told who comes,
-falls silent, is heard again and goes, what is new is handed on to the record, and teachers who follow get the class.
+``--class``, by a teacher who chooses one, or because everything is to be recorded. Then a `LessonBook` is told who
+comes, falls silent, is heard again and goes; what is new is handed on to the record; teachers who follow get the class.
 
 One thread, ``classroom``, wakes every second while there is a class: bells, estimates, and one message to each who
 follows, if something has changed. Nobody waits for it, and it waits for nobody's socket. Handlers call the book
@@ -299,9 +299,9 @@ class Classroom:
                 self._journal.note_exception(log, "a look at the class failed; the next one comes in %g s", TURN)
 
     def _compare(self, book: LessonBook) -> None:
-        """Who is in the roster has an open stay, and nobody else. Those who come and those who go are told of by threads
-        of their own, after the roster's lock is free again, so of one who goes and comes at the same moment the two may
-        arrive the wrong way round: what still differs a turn later is put right here."""
+        """Who is in the roster has an open stay, and nobody else. Those who come and those who go are told of by
+        threads of their own, after the roster's lock is free again, so of one who goes and comes at the same moment the
+        two may arrive the wrong way round: what still differs a turn later is put right here."""
         here = {entry.id: entry for entry in self._here()}
         there = {stay.member for stay in book.stays if stay.end is None}
         differ = frozenset(here.keys() ^ there)

@@ -134,7 +134,7 @@ OPTIONS: Tuple[Option, ...] = (
     Option("keep_awake", True, 0, 1, "keep this computer awake while a lesson goes on"),
     Option("record", "class", 0, 0, "when it is written down who was here", ("class", "always", "never")),
     Option("record_days", 180, 1, 3650, "for how many days that is kept"),
-    Option("offer_names", "closed", 0, 0, "in which rooms the class is offered to choose from", ("closed", "always", "never")),
+    Option("offer_names", "closed", 0, 0, "in which rooms the names are offered", ("closed", "always", "never")),
 )
 _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 

@@ -181,7 +181,8 @@ def _state(look: _Lesson, inside: Sequence[Interval], words: Words, is_out: bool
     if not inside:
         if kind == facts.MARK_LATE:
             return facts.HERE
-        return facts.EXPECTED if look.now < look.begin + look.lesson.late_after else facts.MISSING
+        is_early = not look.has_begun or look.now < look.begin + look.lesson.late_after
+        return facts.EXPECTED if is_early else facts.MISSING
     last = inside[-1]
     if last.end == FOREVER:
         return facts.SILENT if is_silent else facts.HERE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import List, Tuple
 
 import pytest
@@ -11,12 +12,34 @@ from protocol import Departure, Entry, Welcome
 from rollcall.client import events
 from rollcall.client.events import describe, to_json
 
+PRINT = "ab" * 32
 WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "SECRET")
 ALL: List[Tuple[events.Event, str]] = [
     (events.Connecting("h:1", 1), "connecting to h:1"),
     (events.Connecting("h:1", 3), "connecting to h:1 (attempt 3)"),
     (events.Connected("h:1", 0.5, 2, WELCOME), "connected to h:1 (Room 12), a heartbeat every 0.5 s"),
     (events.Connected("h:1", 60, 120, None), "connected to h:1 (an original server), a heartbeat every 60 s"),
+    (
+        events.Connected("h:1", 5, 9, replace(WELCOME, role="teacher"), PRINT),
+        "connected to h:1 (Room 12) as a teacher, encrypted, a heartbeat every 5 s",
+    ),
+    (
+        events.RoomSeen("h:1", 'A "\x1b', PRINT, True, True, "code", None, "", None),
+        'h:1 is "A \\"\\x1b", a closed room, met before',
+    ),
+    (events.RoomSeen("h:1", "A", PRINT, False, False, "code", ("Ann",), "class", 7), 'h:1 is "A", an open room'),
+    (events.CodeNeeded("h:1", "Room 12", PRINT, False, "class", False), '"Room 12" needs a code'),
+    (
+        events.CodeNeeded("h:1", "Room 12", PRINT, True, "teacher", True, "Beware."),
+        '"Room 12" needs another code than that, the teacher\'s',
+    ),
+    (events.ServerWarning("no_tls", "Beware."), "WARNING: Beware."),
+    (events.ServerKnown(PRINT, "Room 12", True), '"Room 12" will be known again'),
+    (events.Done("kick", 1, "for ten minutes"), "kick: done, for ten minutes"),
+    (events.Done("substitute", None, "", "SUB-SECRET"), "substitute: done"),
+    (events.Denied("kick", 2, "only a teacher may do that"), "kick: denied: only a teacher may do that"),
+    (events.Notice("kicked", "look at this one", 9), "note: look at this one (member 9)"),
+    (events.Notice("kicked", "look around", None), "note: look around"),
     (events.RosterReplaced((), 1), "0 here: nobody"),
     (events.RosterReplaced((Entry("a", 1, 1, "Ann"), Entry("b", 2, 2)), 2), "2 here: Ann, b:2"),
     (
@@ -40,6 +63,7 @@ def test_every_event_is_a_sentence_and_an_object(event: events.Event, text: str)
     line = json.dumps(to_json(event))
     assert json.loads(line)["event"]
     assert "SECRET" not in line + repr(text)
+    assert "SECRET" not in repr(event) or isinstance(event, events.Connected)
 
 
 def test_no_event_is_forgotten() -> None:

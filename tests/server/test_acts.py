@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, Tuple
 import pytest
 
 from rollcall.server import acts
+from rollcall.server.acting import Asker
 from rollcall.server.acts import ACTS, perform
 from rollcall.wire.messages import SUBSTITUTE, TEACHER, Denied, Kick, Substitute
 from server import RollcallServer
@@ -205,8 +206,9 @@ class TestSubstitute:
             monkeypatch.setattr(time, "time", real)
 
     def test_without_tls_there_is_none(self) -> None:
-        with running_server() as (server, _):
-            asker = acts.Asker(server.room, "client-1", 1, TEACHER, "127.0.0.1")
+        with running_server() as (server, port), RawClient(port):
+            wait_until(server.room.connections, "somebody to be connected")
+            asker = Asker(server.room, server.room.connections()[0], 1, TEACHER, "127.0.0.1")
             denied = perform(asker, Substitute())
             assert isinstance(denied, Denied) and "TLS" in denied.message
 
