@@ -36,7 +36,11 @@ NO_NETWORK, NO_ROUTER, OWN_FIREWALL, MAC, WRONG_NETWORK = (
 )  # fmt: skip
 FIREWALL, GUEST_NETWORK, NOT_RUNNING, WRONG_PORT = "server's firewall", "guest network", "not running", "wrong port"
 OTHER_PROGRAM, HANGS, UNKNOWN_NAME, UNKNOWN = "another program", "hangs", "unknown name", "unknown"
-"""The causes. With the first two nothing is wrong."""
+CAUSES = (
+    WELL, FOUND, NOTHING_HEARD, NO_NETWORK, NO_ROUTER, OWN_FIREWALL, MAC, WRONG_NETWORK, FIREWALL, GUEST_NETWORK,
+    NOT_RUNNING, WRONG_PORT, OTHER_PROGRAM, HANGS, UNKNOWN_NAME, UNKNOWN,
+)  # fmt: skip
+"""With the first two nothing is wrong."""
 
 NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, 10050, 10051, 10065)
 

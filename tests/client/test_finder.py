@@ -40,16 +40,20 @@ from rollcall.wire.clock import monotonic
 from rollcall.wire.discovery import GROUP, LOOPBACK, PORT, Answer, encode_answer, read_question
 from rollcall.wire.messages import RoomInfo
 from server import RollcallServer
-from tests.helpers import PATIENCE, ROOT, wait_until
+from tests.helpers import PATIENCE, ROOT, ShiftedClock, wait_until
 from tests.network import Network, inside, network
+
+CLOCK = ShiftedClock()
+"""The servers'."""
 
 
 @contextmanager
 def server_in(net: Network, name: str = "Room 12", port: int = 8080, host: str = "0.0.0.0") -> Iterator[RollcallServer]:
     with inside(net):
-        server = RollcallServer(ServerConfig(host=host, port=port, name=name))
+        server = RollcallServer(ServerConfig(host=host, port=port, name=name), clock=CLOCK)
         server.start()
     try:
+        wait_until(lambda: server._beacon._joined, "the beacon")
         yield server
     finally:
         assert server.stop()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from typing import Any, Dict
 
 import pytest
@@ -10,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollcall.wire.discovery import (
+    GROUP,
     MAX_DATAGRAM,
     MAX_HERE,
+    PORT,
     QUESTION_SIZE,
+    TTL,
     Answer,
     Pace,
     encode_answer,
@@ -24,6 +29,7 @@ from rollcall.wire.discovery import (
     read_question,
 )
 from rollcall.wire.messages import RoomInfo
+from tests.helpers import ROOT
 
 ROOM = RoomInfo("Room 12", 2, "rollcall 0.1.0", True, "Xk3f")
 ANSWER = Answer(ROOM, 8080, "c31e0c35ab7ef2a17c1f4b6a60fbe2a4", 3, "ab" * 32, True, 1795520773.25)
@@ -176,3 +182,45 @@ def test_a_pace_lets_so_many_through_in_each_second() -> None:
     assert [pace.one_more(now) for now in (5.0, 5.1)] == [0.0, 0.0]
     assert pace.one_more(5.25) == 0.75
     assert pace.one_more(6.0) == 0.0
+
+
+# --- docs/HEARTBEAT.md ----------------------------------------------------------------------------------------------
+
+SECTION = (ROOT / "docs" / "HEARTBEAT.md").read_text(encoding="utf-8").partition("\n## Finding servers\n")[2]
+SECTION = SECTION.partition("\n## ")[0]
+
+
+def test_the_numbers_that_a_foreign_client_needs_are_the_programs_own() -> None:
+    from rollcall.client import finder, look
+    from rollcall.server import beacon
+
+    rows = dict(re.findall(r"^\| ([^|`]+) \| ([^|]+) \|$", SECTION, re.MULTILINE))
+    assert rows["multicast group, TTL"] == f"{GROUP}, {TTL}" and rows["UDP port"] == str(PORT)
+    assert rows["a question"] == f"{QUESTION_SIZE} to {MAX_DATAGRAM} bytes"
+    limits = f"{beacon.ANSWERS_TO_ONE} a second to one address, {beacon.ANSWERS} in all"
+    assert rows["answers of a server"] == limits
+    assert rows["datagrams that a server looks at"] == f"{beacon.READS} a second"
+    assert finder.ASK_AFTER == (0, 1, 2, 4) and "at once, after 1, 2 and 4 seconds" in SECTION
+    assert f"then every {finder.REGULARLY:.0f} seconds" in SECTION
+    assert f"keeps {finder.MOST} addresses, {finder.MOST_FROM_ONE} of one" in SECTION
+    assert f"not answered for {finder.GONE_AFTER:.0f} seconds" in SECTION
+    assert f"It looks for {look.LOOK_FOR:.0f} seconds" in SECTION
+
+
+def test_the_examples_are_what_is_sent() -> None:
+    question, answer = re.findall(r"```\n(.*?)\n```", SECTION, re.DOTALL)
+    text = json.loads(question)["question"]
+    assert read_question(question.encode().ljust(QUESTION_SIZE - 1) + b"\n") == text
+    assert encode_question(text).split() == [question.encode()]
+    read = read_answer(answer.encode())
+    assert read is not None and read.question == text and encode_answer(read) == answer.encode() + b"\n"
+
+
+def test_every_field_of_an_answer_and_every_cause_of_the_doctors_is_listed() -> None:
+    from rollcall.client import diagnosis, finder
+
+    listed = set(re.findall(r"^\| `(\w+)` \|", SECTION, re.MULTILINE))
+    assert listed == {field.name for field in dataclasses.fields(Answer)} - {"room"}
+    assert {f"`{field.name}`" for field in dataclasses.fields(finder.Server)} <= set(re.findall(r"`\w+`", SECTION))
+    for cause in diagnosis.CAUSES:
+        assert f"`{cause}`" in SECTION
