@@ -11,6 +11,7 @@ An `Asker` belongs to one thread and has none of its own. What the datagrams hol
 from __future__ import annotations
 
 import errno
+import ipaddress
 import selectors
 import socket
 from dataclasses import dataclass
@@ -90,10 +91,11 @@ def _way(card: Interface, address: InterfaceAddress) -> Way:
 
 
 class Asker:
-    """Asks by all `ways`, and each address of ``also`` by itself. `close` it in the end."""
+    """Asks by all `ways`, and each address of ``also`` by itself (IPv4 in digits, others are passed over: a name would
+    be looked up here, and might take half a minute). `close` it in the end."""
 
     def __init__(self, also: Sequence[str] = ()) -> None:
-        self._also = tuple(also)
+        self._also = tuple(ip for ip in also if _is_ipv4(ip))
         self._sockets: Dict[Way, socket.socket] = {}
         self._problems: Dict[Way, OSError] = {}
         self._selector = selectors.DefaultSelector()
@@ -168,6 +170,14 @@ class Asker:
         for way in list(self._sockets):
             self._forget(way)
         self._selector.close()
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _send(sock: socket.socket, datagram: bytes, target: str) -> Optional[OSError]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import queue
+from typing import Callable, List, Optional
 
 from rollcall.client.command_line import outlets, stop_outlets
 from rollcall.client.diagnosis import FOUND, WELL
-from rollcall.client.dial import STEP, Cancelled
+from rollcall.client.dial import STEP, Cancelled, resolve, say
 from rollcall.client.doctor import examine
 from rollcall.client.events import Dropped, describe, to_json
 from rollcall.client.finder import Finder, FinderEvent, Found
@@ -21,6 +22,7 @@ from rollcall.client.finder import describe as finder_line
 from rollcall.client.finder import to_json as finder_object
 from rollcall.program.outlet import Outlet
 from rollcall.program.signals import Signals
+from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 
 LOOK_FOR = 3.0
@@ -37,14 +39,26 @@ def look(arguments: argparse.Namespace) -> int:
     signals = Signals()
     complaints.start()
     output.start()
-    code = _examine(arguments, signals, output) if arguments.doctor else _find(arguments, signals, output)
+    code = _examine(arguments, signals, output) if arguments.doctor else _find(arguments, signals, complaints, output)
     stop_outlets(complaints, output)
     return 0 if output.reader_has_gone else code
 
 
-def _find(arguments: argparse.Namespace, signals: Signals, output: Outlet) -> int:
+def _in_digits(address: Optional[Address], stopping: Callable[[], bool]) -> List[str]:
+    """The addresses that somebody wants to be asked by themselves."""
+    return [] if address is None else [str(found[4][0]) for found in resolve(address, stopping)]
+
+
+def _find(arguments: argparse.Namespace, signals: Signals, complaints: Outlet, output: Outlet) -> int:
     happened: queue.Queue[FinderEvent] = queue.Queue()
-    finder = Finder(happened, [arguments.server.host] if arguments.server is not None else [])
+    try:
+        also = _in_digits(arguments.server, lambda: bool(signals.pending))
+    except OSError as error:
+        complaints.put(f"client.py: {say(error, arguments.server)}")
+        return 1
+    except Cancelled:
+        return 1
+    finder = Finder(happened, also)
     deadline = monotonic() + (arguments.seconds or LOOK_FOR)
     any_found = False
     finder.start()

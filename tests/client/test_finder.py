@@ -126,6 +126,14 @@ def test_a_netmask_that_is_wrong_does_not_matter_to_multicast() -> None:
             found_at(events, "192.168.5.2:8080")
 
 
+def test_a_switch_that_passes_on_no_multicast() -> None:
+    with classroom("192.168.5.2/24", "192.168.5.3/24") as (teacher, student, hub), server_in(teacher):
+        for end in ("end1", "end2"):
+            hub.ip(f"link set {end} type bridge_slave mcast_flood off")
+        with finder_in(student) as events:
+            found_at(events, "192.168.5.2:8080")
+
+
 def test_a_vpn_that_has_taken_the_default_route_changes_nothing() -> None:
     with classroom("192.168.5.2/24", "192.168.5.3/24") as (teacher, student, _):
         with student.tunnel("10.8.0.3/24"), teacher.tunnel("10.8.0.2/24"):
@@ -380,6 +388,14 @@ def test_without_the_systems_table_the_system_chooses_the_card(monkeypatch: pyte
         asking.close()
 
 
+def test_names_are_not_looked_up_by_the_finder() -> None:
+    with network() as net, inside(net):
+        asking = Asker(["localhost", "fe80::1", "", "127.0.0.1"])
+        asking.refresh()
+        assert [sent.way.targets for sent in asking.ask("question1")][1:] == [("127.0.0.1",)]
+        asking.close()
+
+
 def test_a_finder_stops_at_once_and_a_bug_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with network() as net:
         with finder_in(net) as events:
@@ -397,6 +413,8 @@ def test_a_finder_stops_at_once_and_a_bug_is_told(monkeypatch: pytest.MonkeyPatc
 
 def test_the_program_lists_the_servers_and_says_when_there_is_none() -> None:
     with classroom("192.168.5.2/24", "192.168.5.3/24") as (teacher, student, _):
+        with student.program(ROOT / "client.py", "--find", "nowhere.invalid") as client:
+            assert client.wait() == 1 and "nowhere.invalid" in client.text and "Traceback" not in client.text
         with student.program(ROOT / "client.py", "--find", "--for", "0.3") as client:
             assert client.wait() == 1
             assert client.lines == ["asking eth0", "no server has answered; client.py --doctor says why that may be"]
@@ -404,7 +422,7 @@ def test_the_program_lists_the_servers_and_says_when_there_is_none() -> None:
             with student.program(ROOT / "client.py", "--find", "--for", "0.5") as client:
                 assert client.wait() == 0
                 assert client.lines == ["asking eth0", "192.168.5.2:8080  Room 12  (open, 0 here)"]
-            with student.program(ROOT / "client.py", "--find", "--json") as client:
+            with student.program(ROOT / "client.py", "--find", "--json", "localhost") as client:
                 client.wait_for_line('"found"')
                 assert client.stop() == 0
                 asking, found = map(json.loads, client.stdout_lines)
