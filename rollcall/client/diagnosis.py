@@ -61,7 +61,7 @@ class Seen:
     """What the doctor has seen. ``networks`` are those that this computer is on (``192.168.1.0/24``), ``sent`` says for
     each whether questions left, as None or the error. ``servers`` have answered. With an address that was asked about:
     its ``ip``, the network of ours that it belongs to, what became of a call, whether its hardware address is known
-    (None: this system does not tell), and how far its clock is ahead in seconds."""
+    (None: this system does not tell), how far its clock is ahead in seconds, and whether it is this very computer."""
 
     networks: Tuple[str, ...] = ()
     sent: Tuple[Optional[OSError], ...] = ()
@@ -72,6 +72,7 @@ class Seen:
     call: Optional[Call] = None
     neighbour: Optional[bool] = None
     clock_ahead: Optional[float] = None
+    own: bool = False
 
     @property
     def there(self) -> Tuple[Address, ...]:
@@ -170,7 +171,7 @@ def _about_address(seen: Seen, address: Address, call: Call, platform: str) -> D
         return Diagnosis(UNKNOWN_NAME, sentence, "Check the spelling, or type the address in digits.")
     if call.end == CONNECTED:
         return _somebody_answers(seen, address, call)
-    if not seen.networks and not seen.ip.startswith("127."):
+    if not seen.networks and not seen.own:
         return _no_network()
     if call.end == REFUSED:
         return _wrong_port(seen) or Diagnosis(

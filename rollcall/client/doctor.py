@@ -91,6 +91,9 @@ def examine(
             call = Call(NO_NAME, words=reason(error))
         else:
             seen = replace(seen, ip=ip, network=next((text for text in seen.networks if _is_in(ip, text)), ""))
+            seen = replace(
+                seen, own=ip in ("127.0.0.1", "::1") or ip in [one.ip for card in cards for one in card.addresses]
+            )
     seen, asked = _ask(seen, stopping)
     if address is not None and call is None:
         call = _call(Address(seen.ip, address.port), seen, stopping)
@@ -248,7 +251,7 @@ def _about_call(seen: Seen) -> List[str]:
     if seen.address is None or seen.call is None or not seen.ip:
         return []
     call, where = seen.call, f"in this computer's network {seen.network}" if seen.network else "in another network"
-    facts = [f"{seen.ip} is {'this computer' if seen.ip.startswith('127.') else where}"]
+    facts = [f"{seen.ip} is {'this computer' if seen.own else where}"]
     if call.end == CONNECTED:
         who = call.who + (f", {printable(call.app)}" if call.app else "")
         facts.append(f"a call to port {seen.address.port} is taken after {call.seconds * 1000:.1f} ms by {who}")

@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import queue
-from typing import Callable, List, Optional
+from typing import Callable, Dict, List, Optional
 
 from rollcall.client.command_line import outlets, stop_outlets
 from rollcall.client.diagnosis import FOUND, WELL
 from rollcall.client.dial import STEP, Cancelled, resolve, say
 from rollcall.client.doctor import examine
 from rollcall.client.events import Dropped, describe, to_json
-from rollcall.client.finder import Finder, FinderEvent, Found
+from rollcall.client.finder import Asking, Finder, FinderEvent, Found
 from rollcall.client.finder import describe as finder_line
 from rollcall.client.finder import to_json as finder_object
 from rollcall.program.outlet import Outlet
@@ -60,6 +60,7 @@ def _find(arguments: argparse.Namespace, signals: Signals, complaints: Outlet, o
         return 1
     finder = Finder(happened, also)
     deadline = monotonic() + (arguments.seconds or LOOK_FOR)
+    shown: Dict[str, str] = {}
     any_found = False
     finder.start()
     try:
@@ -71,7 +72,11 @@ def _find(arguments: argparse.Namespace, signals: Signals, complaints: Outlet, o
                 event = happened.get(timeout=min(STEP, left))
             except queue.Empty:
                 continue
-            output.put(json.dumps(finder_object(event)) if arguments.json else finder_line(event))
+            line = json.dumps(finder_object(event)) if arguments.json else finder_line(event)
+            about = "" if isinstance(event, Asking) else event.server.key
+            if shown.get(about) != line:  # people need not see that a server has one more address
+                output.put(line)
+                shown[about] = line
             any_found = any_found or isinstance(event, Found)
     finally:
         finder.stop()

@@ -84,6 +84,7 @@ def test_nothing_is_wrong() -> None:
             "192.168.5.2 is in this computer's network 192.168.5.0/24",
             f"a call to port 8080 is taken after {report.seconds * 1000:.1f} ms by a Rollcall server, rollcall 0.1.0",
         )
+        assert "192.168.5.2 is this computer" in asked(teacher).facts
         everyone = asked(student, None)
         assert (
             everyone.diagnosis.cause == diagnosis.FOUND and "192.168.5.2:8080 (Room 12)" in everyone.diagnosis.sentence

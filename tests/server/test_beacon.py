@@ -187,8 +187,8 @@ def test_two_servers_on_one_computer_are_both_found_and_an_address_asked_alone_r
 def test_who_listens_at_one_address_answers_from_that_one() -> None:
     with network() as net, inside(net):
         net.card("eth0", "192.168.5.2/24")
-        net.card("eth1", "192.168.6.2/24")
-        with serving("192.168.6.2"), asking_socket("192.168.6.2") as right, asking_socket("192.168.5.2") as wrong:
+        net.card("eth1", "192.168.6.1/24", "192.168.6.2/24")  # left to itself the system would take the first
+        with serving("192.168.6.2"), asking_socket("192.168.6.1") as right, asking_socket("192.168.5.2") as wrong:
             for target in (GROUP, "192.168.6.255", "192.168.6.2"):
                 first_answer(right, target)
             right.sendto(encode_question(new_question()), (GROUP, PORT))
@@ -206,11 +206,12 @@ def test_a_server_of_this_computer_alone_is_found_here_and_nowhere_else() -> Non
         hub.plug(far, "eth0", "192.168.5.3/24")
         with inside(far):
             stranger = asking_socket("192.168.5.3")
-        with inside(net), serving("127.0.0.1"), stranger, asking_socket(LOOPBACK) as here:
+        with inside(net), serving("127.0.0.1") as server, stranger, asking_socket(LOOPBACK) as here:
             first_answer(here, GROUP)
             for target in (GROUP, BROADCAST):
                 stranger.sendto(encode_question(new_question()), (target, PORT))
             assert answers(stranger) == []
+            assert set(server._beacon._limits._answers_to) == {LOOPBACK}, "others do not use up what it may answer"
 
 
 def test_a_card_that_comes_later_is_listened_at(monkeypatch: pytest.MonkeyPatch) -> None:
