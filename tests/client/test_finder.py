@@ -37,10 +37,10 @@ from rollcall.program.os_errors import number_of
 from rollcall.server.config import ServerConfig
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
-from rollcall.wire.discovery import GROUP, LOOPBACK, PORT, Answer, encode_answer, read_question
+from rollcall.wire.discovery import GROUP, LOOPBACK, LOOPBACK_BROADCAST, PORT, Answer, encode_answer, read_question
 from rollcall.wire.messages import RoomInfo
 from server import RollcallServer
-from tests.helpers import PATIENCE, ROOT, ShiftedClock, wait_until
+from tests.helpers import PATIENCE, ROOT, ShiftedClock, running_server, wait_until
 from tests.network import Network, inside, network
 
 CLOCK = ShiftedClock()
@@ -222,6 +222,24 @@ def test_where_nothing_can_be_sent_that_is_said() -> None:
     told = finder._asking(sent)
     assert told.cards == () and told.problem.startswith("no question could be sent by 1 network card: ")
     assert told.problem in describe(told)
+
+
+def test_on_every_system_a_server_on_this_computer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a namespace, so nothing is sent but over the loopback interface; other servers may be there as well."""
+    ways = asker.ways()
+    assert ways[0].targets == (GROUP, LOOPBACK_BROADCAST, LOOPBACK) and ways[0].loopback
+    monkeypatch.setattr(asker, "ways", lambda: ways[:1])
+    with running_server(name="Room 12") as (_, port), running_server(name="Room 13") as (_, other):
+        events: queue.Queue[FinderEvent] = queue.Queue()
+        looking = Finder(events)
+        looking.start()
+        try:
+            both = {Address(LOOPBACK, port): "Room 12", Address(LOOPBACK, other): "Room 13"}
+            while both:
+                found = until(events, lambda event: isinstance(event, Found) and event.server.addresses[0] in both)
+                assert found.server.own and found.server.name == both.pop(found.server.addresses[0])
+        finally:
+            assert looking.stop()
 
 
 # --- what strangers send --------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
 import pytest
@@ -226,6 +227,13 @@ def test_a_card_that_comes_later_is_listened_at(monkeypatch: pytest.MonkeyPatch)
             net.ip("link del eth0")
             hub.plug(net, "eth0", "192.168.5.2/24")
             first_answer(stranger, GROUP)
+            net.ip("addr del 192.168.5.2/24 dev eth0")
+
+            def members() -> str:  # <net/ipv4/igmp.c>: the group's four bytes as a number of this machine
+                return Path("/proc/net/igmp").read_text().split("eth0")[1]
+
+            group = f"{int.from_bytes(socket.inet_aton(GROUP), sys.byteorder):08X}"
+            wait_until(lambda: group not in members(), "the membership to end: a socket may have twenty (ip(7))")
 
 
 def test_a_port_that_somebody_keeps_costs_a_line_and_not_the_server(caplog: pytest.LogCaptureFixture) -> None:
