@@ -164,7 +164,11 @@ def test_two_servers_on_one_computer_one_of_them_on_the_second_port() -> None:
             assert names == {"A": "192.168.5.2:8080", "B": "192.168.5.2:8081"}
 
 
-def test_servers_of_the_own_computer_are_found_without_a_network_and_called_own() -> None:
+def test_servers_of_the_own_computer_are_found_without_a_network_and_called_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(finder, "ASK_AFTER", (0.0,))
+    monkeypatch.setattr(finder, "REGULARLY", 100.0)
     with network() as net, server_in(net, "A"), server_in(net, "B", 8081, "127.0.0.1"), finder_in(net) as events:
         asking = until(events, lambda event: isinstance(event, Asking))
         assert asking == Asking(())
