@@ -59,6 +59,9 @@ CLOCKS_DIFFER = 30.0
 
 NEIGHBOURS = "/proc/net/arp"
 
+_REFUSALS = {"bad_message": "of an older version", "code_required": "whose room is closed"}
+"""What a refusal of our greeting tells: that the word is not known, or that it is heard inside TLS only."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -244,7 +247,9 @@ def _who_is_there(sock: socket.socket) -> Tuple[str, str]:
         return "something else", ""
     if isinstance(message, RoomInfo):
         return ROLLCALL, message.app
-    return (ROLLCALL, "of an older version") if isinstance(message, Error) else ("something else", "")
+    if isinstance(message, Error):
+        return ROLLCALL, _REFUSALS.get(message.code, "")
+    return "something else", ""
 
 
 def _about_call(seen: Seen) -> List[str]:

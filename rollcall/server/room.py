@@ -207,10 +207,32 @@ class Room:
         """What a client is told for whom there is no place."""
         return Error("server_full", why, RETRY_WHEN_FULL)
 
+    # --- what room this is ------------------------------------------------------------------------------------
+
+    def info(self, nonce: str = "") -> RoomInfo:
+        """What is told to whoever asks, before any code is proven."""
+        return RoomInfo(
+            server_name=self.config.name,
+            protocol=PROTOCOL_VERSION,
+            app=f"rollcall {__version__}",
+            closed=self.keys.closed,
+            epoch=self.epoch,
+            teacher=self.keys.teacher,
+            nonce=nonce,
+        )
+
     def answer(self, port: int, question: str) -> Answer:
-        """What is told to whoever asks the network for servers; ``port`` is where this one listens."""
-        info = RoomInfo(self.config.name, PROTOCOL_VERSION, f"rollcall {__version__}", False, self.epoch)
-        return Answer(info, port, question, here=len(self.roster), time=round(time.time(), 3))
+        """The same for whoever asks the network for servers; ``port`` is where this one listens."""
+        certificate = self.keys.certificate
+        return Answer(
+            room=self.info(),
+            port=port,
+            question=question,
+            here=len(self.roster),
+            fingerprint="" if certificate is None else certificate.fingerprint,
+            hello=True,
+            time=round(time.time(), 3),
+        )
 
     # --- the sweeper's thread ---------------------------------------------------------------------------------
 

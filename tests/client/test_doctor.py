@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Iterator, Optional
 
 import pytest
@@ -27,6 +28,7 @@ from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.discovery import PORT
 from tests.client.test_finder import CLOCK, classroom, server_in
+from tests.closed_room import JOIN, room_with_keys
 from tests.helpers import ROOT
 from tests.network import Network, inside, network
 
@@ -200,6 +202,12 @@ def test_who_answers_is_told_by_what_it_says(words: bytes, cause: str, who: str)
         report = asked(net, Address("127.0.0.1", 8080))
         thread.join()
         assert report.diagnosis.cause == cause and any(who in fact for fact in report.facts)
+
+
+def test_a_closed_room_is_known_by_its_refusal(tmp_path: Path) -> None:
+    with network() as net, inside(net), room_with_keys(tmp_path, join_code=JOIN, discoverable=False) as (_, port):
+        report = examine(Address("127.0.0.1", port))
+        assert report.diagnosis.cause == diagnosis.WELL and "whose room is closed" in report.facts[-1]
 
 
 def test_a_server_that_hangs() -> None:

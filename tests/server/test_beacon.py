@@ -30,6 +30,7 @@ from rollcall.wire.discovery import (
 )
 from rollcall.wire.messages import RoomInfo
 from server import RollcallServer
+from tests.closed_room import JOIN, TlsClient, room_with_keys
 from tests.helpers import PATIENCE, RawClient, ShiftedClock, wait_until
 from tests.network import inside, network
 
@@ -91,6 +92,15 @@ def test_a_server_in_the_room_answers_with_what_room_it_is() -> None:
             assert found.question == question and found.here == 1 and found.room.server_name == "Room 12"
             assert (found.room.protocol, found.room.closed, found.room.epoch) == (2, False, server.room.epoch)
             assert found.time is not None and abs(found.time - time.time()) < PATIENCE
+
+
+def test_a_closed_room_says_so_and_whose_certificate_it_has(tmp_path: Path) -> None:
+    with network() as net, inside(net), room_with_keys(tmp_path, join_code=JOIN) as (_, port):
+        with asking_socket(LOOPBACK) as sock, TlsClient(port) as ann:
+            found = first_answer(sock, GROUP)
+            assert found.room.closed and found.hello and found.fingerprint == ann.fingerprint
+            told = ann.hello()
+            assert told["epoch"] == found.room.epoch and told["closed"] and told["nonce"] and not found.room.nonce
 
 
 def test_who_is_not_to_be_found_answers_nobody_and_has_no_thread() -> None:
