@@ -26,6 +26,7 @@ from protocol import __version__
 from rollcall.program.frozen import bundled_file, program_folder, program_name
 from rollcall.server.settings_text import explain, line_number, value_as_written
 from rollcall.wire.address import DEFAULT_PORT, parse_host, parse_port
+from rollcall.wire.discovery import parse_networks
 from rollcall.wire.messages import CODE, NOBODY, PROOFS, THIS_MACHINE
 from rollcall.wire.text import MAX_NAME, check_name, printable
 
@@ -117,6 +118,11 @@ OPTIONS: Tuple[Option, ...] = (
     Option("teacher", THIS_MACHINE, 0, 0, "what makes somebody a teacher", PROOFS),
     Option("tls_certificate", "", 0, MOST_PATH, "a certificate of your own (PEM); empty: the server makes its own"),
     Option("tls_key", "", 0, MOST_PATH, "the key of tls_certificate, if it is not in the same file"),
+    Option("discoverable", True, 0, 1, "answer clients that ask the network which servers there are"),
+    Option(
+        "discoverable_networks", "", 0, 500,
+        "networks that are answered beside private ones, such as 192.0.2.0/24, with commas between",
+    ),
 )
 _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 
@@ -151,6 +157,8 @@ class ServerConfig:
     teacher: str = THIS_MACHINE
     tls_certificate: str = ""
     tls_key: str = ""
+    discoverable: bool = True
+    discoverable_networks: str = ""
     file: Optional[Path] = None
     file_found: bool = False
     file_named: bool = False
@@ -359,6 +367,8 @@ def _convert(option: Option, value: Any, wrong: str) -> Any:
             return parse_host(value)
         if option.is_secret:
             return _check_code(option.key, value)
+        if option.key == "discoverable_networks":
+            parse_networks(value)
     except ValueError as error:
         raise ConfigError(f"{wrong}: {error}") from None
     return float(value) if isinstance(option.default, float) else value

@@ -18,7 +18,7 @@ import time
 from functools import partial
 from typing import Callable, Dict, Iterable, List, Optional, Set
 
-from protocol import Error, Message, encode
+from protocol import PROTOCOL_VERSION, Error, Message, __version__, encode
 from rollcall.server.allowance import LEAST_BURST, Allowance
 from rollcall.server.attempts import Attempts, Tally
 from rollcall.server.config import ServerConfig
@@ -31,6 +31,8 @@ from rollcall.server.sweeper import Sweeper
 from rollcall.wire import windows
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BACKLOGGED, Connection, Trace
+from rollcall.wire.discovery import Answer
+from rollcall.wire.messages import RoomInfo
 from rollcall.wire.text import counted, quoted
 
 log = logging.getLogger("rollcall.server")
@@ -204,6 +206,33 @@ class Room:
     def full(self, why: str) -> Error:
         """What a client is told for whom there is no place."""
         return Error("server_full", why, RETRY_WHEN_FULL)
+
+    # --- what room this is ------------------------------------------------------------------------------------
+
+    def info(self, nonce: str = "") -> RoomInfo:
+        """What is told to whoever asks, before any code is proven."""
+        return RoomInfo(
+            server_name=self.config.name,
+            protocol=PROTOCOL_VERSION,
+            app=f"rollcall {__version__}",
+            closed=self.keys.closed,
+            epoch=self.epoch,
+            teacher=self.keys.teacher,
+            nonce=nonce,
+        )
+
+    def answer(self, port: int, question: str) -> Answer:
+        """The same for whoever asks the network for servers; ``port`` is where this one listens."""
+        certificate = self.keys.certificate
+        return Answer(
+            room=self.info(),
+            port=port,
+            question=question,
+            here=len(self.roster),
+            fingerprint="" if certificate is None else certificate.fingerprint,
+            hello=True,
+            time=round(time.time(), 3),
+        )
 
     # --- the sweeper's thread ---------------------------------------------------------------------------------
 

@@ -118,7 +118,8 @@ def a_forged_record(raw: RawTls) -> None:
     raw.socket.sendall(bytes(record))
 
 
-BREAKS = (plain_lines, single_bytes, empty_records, key_updates, an_alert, a_cut, a_reset, an_early_end, a_forged_record)
+FLOODS = (single_bytes, empty_records, key_updates)
+BREAKS = (*FLOODS, plain_lines, an_alert, a_cut, a_reset, an_early_end, a_forged_record)
 
 
 @pytest.mark.parametrize("act", BREAKS)
