@@ -6,7 +6,7 @@ server does not answer any more; both share the state below one lock. Everything
 `queue.Queue` (see ``rollcall/client/events.py``): nothing calls back, so whoever shows it does so in its own thread.
 
 Also a program, for scripts and for watching without a screen: ``python client.py HOST[:PORT]``
-(see ``rollcall/client/command_line.py``).
+(see ``rollcall/client/command_line.py``); with ``--find`` and ``--doctor`` it joins nothing (``look.py`` beside that).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from rollcall.client.dial import STEP, Cancelled, NotOurs, connect
 from rollcall.client.door import Door
 from rollcall.client.events import Event
 from rollcall.client.heartbeat import GOOD_CONNECTION, Backoff, Heartbeat
+from rollcall.client.look import look
 from rollcall.client.roster_view import RosterView
 from rollcall.client.trust import Trust
 from rollcall.program.ending import run
@@ -390,6 +391,8 @@ class Client:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the client until it ends, SECONDS have passed, or a signal says goodbye. Returns the exit code."""
     arguments = read_arguments(argv)
+    if arguments.find or arguments.doctor:
+        return look(arguments)
     happened: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
     client = Client(arguments.server, arguments.name, happened, **arguments.options)
     return show(client, happened, arguments)

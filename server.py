@@ -6,6 +6,7 @@
 - ``client-N``: one for each connection. It alone reads that socket and it answers its pings;
 - ``sweeper``: sleeps until a lease is due, removes those who went silent, and sleeps again;
 - ``publisher``: sends what changed in the roster to everyone (see ``rollcall/server/publisher.py``);
+- ``beacon``: answers whoever asks the network for servers (see ``rollcall/server/beacon.py``);
 - ``journal``: makes log lines of what the handlers note (see ``rollcall/server/journal.py``);
 - ``stdout``, ``stderr`` and the log file: each has a thread that writes to it (see ``rollcall/server/observers.py``);
 - the main thread waits for a signal (SIGINT, SIGTERM, SIGHUP) and then stops the others, in the order that
@@ -40,6 +41,7 @@ from rollcall.program.frozen import OwnFiles, program_name
 from rollcall.program.os_errors import BLOCKED, is_blocked, is_taken, number_of, reason
 from rollcall.program.signals import Signals
 from rollcall.server import attendance, lesson_start
+from rollcall.server.beacon import Beacon
 from rollcall.server.class_text import ClassError
 from rollcall.server.config import ConfigError, ServerConfig, load
 from rollcall.server.gate import PLACES_MORE
@@ -60,6 +62,7 @@ from rollcall.server.room import Room
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import Connection, Trace
+from rollcall.wire.discovery import parse_networks
 from rollcall.wire.text import counted
 
 log = logging.getLogger("rollcall.server")
@@ -127,6 +130,9 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         super().__init__(target, ClientHandler)
         self.room = Room(config, trace, quiet, clock, keys, data, log_file)
         self._accept_thread = threading.Thread(target=self._accept, name="accept", daemon=True)
+        host, own_port = self.address
+        networks = parse_networks(config.discoverable_networks)
+        self._beacon = Beacon(host, partial(self.room.answer, own_port), self.room.journal, networks, clock)
 
     @property
     def address(self) -> Tuple[str, int]:
@@ -146,11 +152,13 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         """Start the threads; the server accepts from now on."""
         self.room.start()
         self._accept_thread.start()
+        if self.room.config.discoverable:
+            self._beacon.start()
 
     def stop(self) -> bool:
         """Tell everyone, hang up and end every thread. The order matters: first nobody new comes, then everybody
         hears why, then nothing else is sent, then the rest is cut. False if a thread did not end in time."""
-        ended = [self._stop_accepting()]
+        ended = [self._stop_accepting(), self._beacon.stop()]
         self.server_close()
         room, goodbye = self.room, Error("server_shutdown", "the server is stopping")
         for connection in room.connections():

@@ -33,6 +33,9 @@ SLOW: Tuple[str, ...] = (
     "tests/test_client_output.py",  # real programs as processes, whose output nobody reads
     "tests/server/test_observers.py",  # the same of the server
     "tests/server/test_machine.py",  # networks of their own
+    "tests/server/test_beacon.py",  # the same
+    "tests/client/test_finder.py",  # the same
+    "tests/client/test_doctor.py",  # the same
     "tests/server/test_publisher.py",  # real sockets, filled until they take no more
     "tests/program/test_ending.py",  # real processes
     "tests/program/test_crash.py",  # real processes

@@ -5,6 +5,7 @@ Nothing in one reaches anything outside of it. They need root (and `ip` of iprou
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import shutil
@@ -12,13 +13,14 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Union
+from typing import IO, Iterator, Union
 
 import pytest
 
 from tests.helpers import Program
 
 IP = shutil.which("ip") or "/usr/sbin/ip"
+CLONE_NEWNET = 0x40000000  # <linux/sched.h>
 _numbers = itertools.count(1)
 
 TUNNEL = """
@@ -35,6 +37,7 @@ class Network:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._ends = 0
 
     def ip(self, command: str) -> None:
         """``ip`` with these arguments, inside."""
@@ -62,6 +65,30 @@ class Network:
     def find(self, address: str, name: str) -> None:
         """What is sent to ``address`` arrives again."""
         self.ip(f"neigh del {address} dev {name}")
+
+    def plug(self, other: Network, card: str, *addresses: str, isolated: bool = False) -> None:
+        """This namespace is a switch: a cable from it to a new card of another one. Isolated ends do not reach each
+        other, as in the Wi-Fi for guests."""
+        if not self._ends:
+            self.ip("link add br0 type bridge")
+            self.ip("link set br0 up")
+        self._ends += 1
+        end = f"end{self._ends}"
+        self.ip(f"link add {end} type veth peer name {card} netns {other.name}")
+        self.ip(f"link set {end} master br0 up addrgenmode none")
+        if isolated:
+            self.ip(f"link set {end} type bridge_slave isolated on")
+        other.ip(f"link set {card} up addrgenmode none")
+        for address in addresses:
+            other.ip(f"addr add {address} dev {card} broadcast +")
+
+    def set(self, name: str, value: int) -> None:
+        """A setting of the kernel below ``net.``, such as ``ipv4/ip_forward``."""
+        with inside(self):
+            try:
+                Path("/proc/sys/net", name).write_text(str(value))
+            except OSError as error:
+                pytest.skip(f"this system does not let us set {name}: {error.strerror}")
 
     def program(self, *arguments: Union[str, Path]) -> Program:
         """Python with these arguments, inside."""
@@ -92,3 +119,19 @@ def network() -> Iterator[Network]:
         yield built
     finally:
         subprocess.run([IP, "netns", "del", built.name], check=True)
+
+
+@contextmanager
+def inside(net: Network) -> Iterator[None]:
+    """This thread is in the namespace, and so are sockets that it makes and threads that it starts (setns(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter(namespace: IO[bytes]) -> None:
+        assert libc.setns(namespace.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+
+    with open("/proc/thread-self/ns/net", "rb") as home, open(f"/run/netns/{net.name}", "rb") as there:
+        enter(there)
+        try:
+            yield
+        finally:
+            enter(home)

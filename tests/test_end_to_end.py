@@ -242,7 +242,7 @@ def test_busy_ports_are_passed_over_loudly_but_an_explicit_one_is_not(tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["server.py", "--check-config"], 0, "max_clients          = 100"),
+        (["server.py", "--check-config"], 0, "max_clients           = 100"),
         (["server.py", "--version"], 0, "Rollcall server 0."),
         (["server.py", "--help"], 0, "--log-file"),
         (["server.py", "--config", "tests"], 2, "cannot be read"),

@@ -18,7 +18,8 @@ import queue
 import sys
 import threading
 import time
-from typing import Callable, Optional, Protocol, Sequence
+from functools import partial
+from typing import Callable, Optional, Protocol, Sequence, Tuple
 
 from protocol import Message, __version__
 from rollcall.client import events
@@ -52,14 +53,17 @@ class Running(Protocol):
 
 
 def read_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    """The command line, checked: ``server`` is an `Address`, ``name`` one that servers take, ``options`` are
-    for the client. Exits with 2 if not."""
+    """The command line, checked: ``server`` is an `Address` (or None, with ``find`` or ``doctor``), ``name`` one that
+    servers take, ``options`` are for the client. Exits with 2 if not."""
     parser = argparse.ArgumentParser(
         prog="client.py",
-        description="Join a Rollcall server and print what happens.",
-        epilog="Exit code: 0 after a normal end, 1 if refused or never connected, 2 on bad usage.",
+        description="Join a Rollcall server and print what happens; or find out which servers there are.",
+        epilog="Exit code: 0 after a normal end, 1 if refused, never connected or nothing found, 2 on bad usage.",
     )
-    parser.add_argument("server", metavar="HOST[:PORT]", help="the server, such as 192.168.1.20:8080")
+    parser.add_argument("server", nargs="?", metavar="HOST[:PORT]", help="the server, such as 192.168.1.20:8080")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--find", action="store_true", help="list the servers of this network, and join none")
+    instead.add_argument("--doctor", action="store_true", help="say why none is found, or why HOST cannot be reached")
     parser.add_argument("--name", metavar="N", help="the name in the roster (default: the login name)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--for", dest="seconds", metavar="SECONDS", type=float, help="leave after so long")
@@ -79,8 +83,10 @@ def read_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.seconds is not None and not 0 < arguments.seconds <= threading.TIMEOUT_MAX:
         parser.error("--for: must be a number of seconds above 0")
+    if arguments.server is None and not (arguments.find or arguments.doctor):
+        parser.error("the following arguments are required: HOST[:PORT] (--find lists the servers of this network)")
     try:
-        arguments.server = parse_address(arguments.server)
+        arguments.server = None if arguments.server is None else parse_address(arguments.server)
         arguments.name = check_name(arguments.name if arguments.name is not None else login_name())
     except ValueError as error:
         parser.error(str(error))
@@ -123,25 +129,38 @@ def _read_code(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -
     return str(code)
 
 
+def _complain(complaints: Outlet, output: Outlet, trouble: str) -> None:
+    if not output.reader_has_gone:  # ``| head`` is no error
+        complaints.put(f"client.py: {trouble}")
+
+
+def outlets(dropped: Callable[[int], str]) -> Tuple[Outlet, Outlet]:
+    """Where the program complains, and where it prints; ``dropped`` is the line for so many that are missing."""
+    complaints = Outlet("stderr", standard(sys.stderr), lambda trouble: None)
+    output = Outlet("stdout", standard(sys.stdout), lambda trouble: _complain(complaints, output, trouble), dropped)
+    return complaints, output
+
+
 def show(client: Running, happened: queue.Queue[Event], arguments: argparse.Namespace) -> int:
     """Run a client, which puts what happens into ``happened``, and show it. Returns the exit code."""
 
-    def complain(trouble: str) -> None:
-        if not output.reader_has_gone:  # ``| head`` is no error
-            complaints.put(f"client.py: {trouble}")
-
-    complaints = Outlet("stderr", standard(sys.stderr), lambda trouble: None)
-    output = Outlet("stdout", standard(sys.stdout), complain, lambda lines: _line(Dropped(lines), arguments.json))
+    complaints, output = outlets(lambda lines: _line(Dropped(lines), arguments.json))
     signals = Signals()
     errand = Errand.of(arguments, client.act)
     complaints.start()
     output.start()
     client.start()
+    complain = partial(_complain, complaints, output)
     code = _follow(client, happened, signals, arguments, output, errand, complain)
+    stop_outlets(complaints, output)
+    return 0 if output.reader_has_gone else code
+
+
+def stop_outlets(complaints: Outlet, output: Outlet) -> None:
+    """What is still to be printed has `LAST_LINES` seconds."""
     deadline = monotonic() + LAST_LINES
     output.stop(LAST_LINES)
     complaints.stop(deadline - monotonic())
-    return 0 if output.reader_has_gone else code
 
 
 def _follow(

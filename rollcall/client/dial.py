@@ -59,7 +59,7 @@ def connect(address: Address, stopping: Callable[[], bool]) -> socket.socket:
     if problem is not None:
         raise OSError(errno.EINVAL, problem)
     failure: Optional[OSError] = None
-    for family, kind, number, _, target in _resolve(address, stopping):
+    for family, kind, number, _, target in resolve(address, stopping):
         sock = socket.socket(family, kind, number)
         try:
             _connect_one(sock, target, stopping)
@@ -73,7 +73,7 @@ def connect(address: Address, stopping: Callable[[], bool]) -> socket.socket:
     raise failure or OSError(errno.EHOSTUNREACH, "no address")
 
 
-def _resolve(address: Address, stopping: Callable[[], bool]) -> List[Any]:
+def resolve(address: Address, stopping: Callable[[], bool]) -> List[Any]:
     """`socket.getaddrinfo`, which can block for half a minute and cannot be interrupted: in a thread that is left to
     itself if somebody says stop meanwhile. Addresses in digits need no thread."""
     try:
@@ -156,7 +156,14 @@ def first_words(receive: Callable[[], bytes], address: Address) -> bytes:
         data = b""
     if not data:
         raise NotOurs(f"the server closed the connection without a word; is there a Rollcall server at {address}?")
-    if data.lstrip(b" \t\r\n")[:1] not in (b"{", b""):
-        kind = next((kind for start, kind in _STRANGERS if data.startswith(start)), "something else")
+    kind = stranger(data)
+    if kind:
         raise NotOurs(f"this is not a Rollcall server (it answers like {kind}); is {address} right, and the port?")
     return data
+
+
+def stranger(data: bytes) -> str:
+    """What begins to speak like this, if it is none of ours, which begin with an object of JSON; else empty."""
+    if data.lstrip(b" \t\r\n")[:1] in (b"{", b""):
+        return ""
+    return next((kind for start, kind in _STRANGERS if data.startswith(start)), "something else")

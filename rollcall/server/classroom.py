@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 from protocol import LOST, Entry, Error, encode
+from rollcall.program.awake import Awake
 from rollcall.server import attendance_files
 from rollcall.server.classes import ClassFolder
 from rollcall.server.config import ServerConfig
@@ -286,17 +287,21 @@ class Classroom:
     def _run(self) -> None:
         book = self.book
         assert book is not None
+        awake = Awake()
         while not self._stopping.wait(TURN):
             try:
                 self._compare(book)
                 if book.wants_ticks:
                     self._done(book.tick())
+                if self._config.keep_awake:
+                    (awake.hold if book.is_running else awake.release)()
                 with self._lock:
                     followers = list(self._followers.values())
                 for follower in followers:
                     self._tell(follower)
             except Exception:
                 self._journal.note_exception(log, "a look at the class failed; the next one comes in %g s", TURN)
+        awake.release()
 
     def _compare(self, book: LessonBook) -> None:
         """Who is in the roster has an open stay, and nobody else. Those who come and those who go are told of by

@@ -27,6 +27,7 @@ from rollcall.program.frozen import bundled_file, program_folder, program_name
 from rollcall.server.settings_text import explain, line_number, value_as_written
 from rollcall.server.timetable import read_bells
 from rollcall.wire.address import DEFAULT_PORT, parse_host, parse_port
+from rollcall.wire.discovery import parse_networks
 from rollcall.wire.messages import CODE, NOBODY, PROOFS, THIS_MACHINE
 from rollcall.wire.text import MAX_NAME, check_name, printable
 
@@ -135,6 +136,11 @@ OPTIONS: Tuple[Option, ...] = (
     Option("record", "class", 0, 0, "when it is written down who was here", ("class", "always", "never")),
     Option("record_days", 180, 1, 3650, "for how many days that is kept"),
     Option("offer_names", "closed", 0, 0, "in which rooms the names are offered", ("closed", "always", "never")),
+    Option("discoverable", True, 0, 1, "answer clients that ask the network which servers there are"),
+    Option(
+        "discoverable_networks", "", 0, 500,
+        "networks that are answered beside private ones, such as 192.0.2.0/24, with commas between",
+    ),
 )
 _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 
@@ -178,6 +184,8 @@ class ServerConfig:
     record: str = "class"
     record_days: int = 180
     offer_names: str = "closed"
+    discoverable: bool = True
+    discoverable_networks: str = ""
     file: Optional[Path] = None
     file_found: bool = False
     file_named: bool = False
@@ -404,6 +412,8 @@ def _convert(option: Option, value: Any, wrong: str) -> Any:
         if option.key == "bells":
             read_bells(value)
             return tuple(value)
+        if option.key == "discoverable_networks":
+            parse_networks(value)
     except ValueError as error:
         raise ConfigError(f"{wrong}: {error}") from None
     return float(value) if isinstance(option.default, float) else value

@@ -21,7 +21,7 @@ import logging
 import secrets
 from typing import Optional, Tuple
 
-from protocol import PROTOCOL_VERSION, Error, Message, Register, __version__
+from protocol import Error, Message, Register
 from rollcall.server.allowance import Refusal
 from rollcall.server.room import Room
 from rollcall.wire.connection import Connection
@@ -119,15 +119,7 @@ class Door:
             raise ProtocolError("bad_message", f'"hello" comes at most {MOST_HELLOS} times')
         if self._keys.own_machine is not None and not self._nonce:
             self._nonce = secrets.token_urlsafe(18)
-        return RoomInfo(
-            server_name=self._room.config.name,
-            protocol=PROTOCOL_VERSION,
-            app=f"rollcall {__version__}",
-            closed=self._keys.closed,
-            epoch=self._room.epoch,
-            teacher=self._keys.teacher,
-            nonce=self._nonce,
-        )
+        return self._room.info(self._nonce)
 
     def _challenge(self, message: Auth) -> str:
         if self._secured is None:

@@ -169,6 +169,12 @@ class LessonBook:
         """Whether there is a class. Without one there is nothing that time could change."""
         return bool(self._state.current)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a lesson goes on."""
+        with self._lock:
+            return self._state.is_running
+
     def tick(self) -> Answer:
         """Look at the time: bells, estimates, another class that comes in."""
         with self._lock:

@@ -17,12 +17,12 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional, Set
+from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
 
-from protocol import LOST, REPLACED, Error, Message, encode
+from protocol import LOST, PROTOCOL_VERSION, REPLACED, Error, Message, __version__, encode
 from rollcall.server.allowance import LEAST_BURST, Allowance
 from rollcall.server.attempts import Attempts, Tally
-from rollcall.server.classroom import Classroom
+from rollcall.server.classroom import NEVER, Classroom
 from rollcall.server.config import ServerConfig
 from rollcall.server.gate import PLACES_MORE, Bans, Gate
 from rollcall.server.journal import Journal
@@ -33,6 +33,8 @@ from rollcall.server.sweeper import Sweeper
 from rollcall.wire import windows
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BACKLOGGED, Connection, Trace
+from rollcall.wire.discovery import Answer
+from rollcall.wire.messages import RoomInfo
 from rollcall.wire.text import counted, quoted
 
 log = logging.getLogger("rollcall.server")
@@ -228,11 +230,43 @@ class Room:
         """What a client is told for whom there is no place."""
         return Error("server_full", why, RETRY_WHEN_FULL)
 
+    # --- what room this is ------------------------------------------------------------------------------------
+
+    def info(self, nonce: str = "", names: Optional[Tuple[str, ...]] = None) -> RoomInfo:
+        """What is told to whoever asks. ``names`` to choose from are for those who may see them."""
+        return RoomInfo(
+            server_name=self.config.name,
+            protocol=PROTOCOL_VERSION,
+            app=f"rollcall {__version__}",
+            closed=self.keys.closed,
+            epoch=self.epoch,
+            teacher=self.keys.teacher,
+            nonce=nonce,
+            names=names,
+            record=self.config.record,
+            record_days=None if self.config.record == NEVER else self.config.record_days,
+        )
+
+    def answer(self, port: int, question: str) -> Answer:
+        """The same for whoever asks the network for servers; ``port`` is where this one listens."""
+        certificate = self.keys.certificate
+        return Answer(
+            room=self.info(),
+            port=port,
+            question=question,
+            here=len(self.roster),
+            fingerprint="" if certificate is None else certificate.fingerprint,
+            hello=True,
+            time=round(time.time(), 3),
+        )
+
     # --- the sweeper's thread ---------------------------------------------------------------------------------
 
     def _on_sweep(self, sweep: Sweep) -> None:
         if sweep.changed:
             self.publisher.wake()
+        if sweep.paused:
+            self.classroom.paused(sweep.paused)
         for member_id, seconds in sweep.late:
             self.classroom.silent(member_id, seconds)
         for gone in sweep.expired:

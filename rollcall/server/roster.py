@@ -108,12 +108,13 @@ class Expired(NamedTuple):
 
 class Sweep(NamedTuple):
     """The outcome of `Roster.sweep`. ``late`` are the ids of members that have just become so, with the seconds of
-    their silence. ``next_due`` is monotonic seconds, None when there is no lease at all."""
+    their silence. ``next_due`` is monotonic seconds, None when there is no lease at all; ``paused`` as it was told."""
 
     expired: List[Expired]
     changed: bool
     next_due: Optional[float]
     late: List[Tuple[int, float]]
+    paused: float
 
 
 class Snapshot(NamedTuple):
@@ -349,7 +350,7 @@ class Roster:
                     self._queue_locked(session, due)
             next_due = self._deadlines[0][0] if self._deadlines else None
             changed = self.rev != before
-        return Sweep(expired, changed, next_due, late)
+        return Sweep(expired, changed, next_due, late, paused)
 
     # --- what the publisher needs ---------------------------------------------------------------------------
 

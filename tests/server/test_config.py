@@ -90,6 +90,11 @@ def test_windows_files_with_a_mark_and_carriage_returns_are_read(tmp_path: Path)
         ('[server]\nname = "C:\\foo"\n', [r'name = "C:\foo" is wrong']),
         ('[server]\nhost = "10.0.0.5:8080"\n', ["line 2", 'did you mean host = "10.0.0.5" and port = 8080?']),
         ('[server]\nhost = "192.168.1.010"\n', ['host = "192.168.1.010" is wrong', "did you mean 192.168.1.10?"]),
+        (
+            '[server]\ndiscoverable_networks = "192.0.2.0/24, everyone"\n',
+            ["line 2: discoverable_networks = ", "is wrong: 'everyone' is no network; write them as 192.0.2.0/24"],
+        ),
+        ('[server]\ndiscoverable_networks = ["192.0.2.0/24"]\n', ["text of 0 to 500 characters, in straight quotes"]),
         ("[server]\nheartbeat_interval = 0.05\n", ["heartbeat_interval = 0.05", "from 0.1 to 86400"]),
         ("[server]\nheartbeat_interval = nan\n", ["heartbeat_interval = nan", "a number from 0.1"]),
         ("[server]\nmessage_rate = inf\n", ["message_rate = inf", "from 0 to 1000000"]),
