@@ -1,9 +1,10 @@
 """Keep this computer awake for a while: a server that sleeps in the middle of a lesson sees nobody.
 
-`Awake.hold` and `release` may be called again and again, from one thread; what holds ends with this process in any case.
-Windows is told by ``SetThreadExecutionState`` (Microsoft, "System Sleep Criteria"), for the thread that calls; macOS has
-``caffeinate -w`` (its manual), which watches our process; systemd has ``systemd-inhibit``, whose lock lasts as long as
-the program below it, a ``cat`` that ends when our end of its pipe is closed. Where none of them is there, nothing happens.
+`Awake.hold` and `release` may be called again and again, from one thread; what holds ends with this process in any
+case. Windows is told by ``SetThreadExecutionState`` (Microsoft, "System Sleep Criteria"), for the thread that calls;
+macOS has ``caffeinate -w`` (its manual), which watches our process; systemd has ``systemd-inhibit``, whose lock lasts
+as long as the program below it, a ``cat`` that ends when our end of its pipe is closed. Where none of them is there,
+nothing happens.
 """
 
 from __future__ import annotations

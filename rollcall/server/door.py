@@ -48,6 +48,7 @@ class Door:
         "_hellos",
         "_keys",
         "_nonce",
+        "_offered",
         "_room",
         "_secured",
         "_user",
@@ -60,6 +61,7 @@ class Door:
         self._heard = False
         self._hellos = 0
         self._nonce = ""
+        self._offered = False  # the names of the class
         self._exchange: Optional[ServerExchange] = None
         self._device_id = ""
         self._user = ""  # once it is proven
@@ -119,7 +121,15 @@ class Door:
             raise ProtocolError("bad_message", f'"hello" comes at most {MOST_HELLOS} times')
         if self._keys.own_machine is not None and not self._nonce:
             self._nonce = secrets.token_urlsafe(18)
-        return self._room.info(self._nonce)
+        return self._room.info(self._nonce, self._names())
+
+    def _names(self) -> Optional[Tuple[str, ...]]:
+        """Those to choose from: once a connection, and in a closed room for who has proven the code."""
+        if self._offered or (self._keys.closed and not self._user):
+            return None
+        names = self._room.classroom.names_to_offer(self._keys.closed)
+        self._offered = names is not None
+        return names
 
     def _challenge(self, message: Auth) -> str:
         if self._secured is None:
