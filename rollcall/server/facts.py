@@ -30,7 +30,7 @@ TOLD, BELL, ESTIMATED = "told", "bell", "estimated"
 MARK_HERE, MARK_EXCUSED, MARK_OUT = "here", "excused", "out"
 MARK_ABSENT, MARK_LATE, MARK_LEFT, MARK_NOTE = "absent", "late", "left", "note"
 MARKS = (MARK_HERE, MARK_EXCUSED, MARK_OUT, MARK_ABSENT, MARK_LATE, MARK_LEFT, MARK_NOTE)
-"""Here without a computer; excused; out for a moment; not in the room; late by ``minutes``; left ``at``; a note only."""
+"""Here without a computer; excused; out for a moment; not in the room; late by ``minutes``; left ``at``; a note."""
 
 MAX_NOTE = 200
 """Characters of a note."""
@@ -174,9 +174,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One person in one lesson. ``result`` is what holds; ``found`` is what the computer found, which is the same unless
-    somebody marked otherwise. ``mark`` is the one that decides, ``left_mark`` the one that says when they left, ``note``
-    the last mark with a note. ``interruptions`` are (from, until)."""
+    """One person in one lesson. ``result`` is what holds; ``found`` is what the computer found, the same where nobody
+    marked otherwise. ``mark`` is the one that decides, ``left_mark`` the one that says when they left, ``note`` the
+    last mark with a note. ``interruptions`` are (from, until)."""
 
     name: str
     group: str
