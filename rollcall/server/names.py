@@ -51,10 +51,13 @@ MOST_SPELLINGS = 32
 """Of one word. A word with more is compared by its first ones; nobody is called so."""
 
 GENERIC = frozenset(
-    "admin administrator administrador anonymous class client computer desktop device eleve eleve gast guest host ipad "
-    "klasse konto laptop login mac macbook nobody notebook pc player pupil raum room root schueler schule school "
-    "schuelerin server station student test tablet teacher lehrer user username usuario utente workstation benutzer "
-    "alumno alumna alunno ogrenci uczen platz arbeitsplatz edv me name x".split()
+    re.findall(
+        "[a-z]+",
+        "admin administrator administrador anonymous arbeitsplatz class client computer desktop device edv eleve gast "
+        "guest host ipad klasse konto laptop login mac macbook nobody notebook pc platz player pupil raum room root "
+        "schueler schuelerin schuler schulerin schule school server station student test tablet teacher lehrer user "
+        "username usuario utente workstation benutzer alumno alumna alunno ogrenci uczen",
+    )
 )
 """Words that are the names of accounts and computers, not of people."""
 
@@ -74,7 +77,7 @@ def _is_break(char: str) -> bool:
 
 
 def _joined_marks(text: str) -> str:
-    r"""Marks that are letters of their own made letters for ``\w``, which they are not: Devanagari's would cut words."""
+    r"""Marks that are letters of their own made letters for ``\w``, which they are not: they would cut words."""
     if text.isascii():
         return text
     return "".join(_as_letter(char) if unicodedata.category(char) in ("Mc", "Mn") else char for char in text)
