@@ -51,7 +51,7 @@ PRESENT, UNEXCUSED = "present", "unexcused"
 
 CRASHED = "crashed"
 """How a stay ended that was open when the server died. The others: ``left``, ``lost``, ``kicked``, ``replaced``,
-``stopped`` (with the server)."""
+``renamed`` (a new one begins), ``stopped`` (with the server)."""
 
 
 # --- the first layer: facts -----------------------------------------------------------------------------------
@@ -192,6 +192,7 @@ class Verdict:
     left_mark: Optional[Mark] = None
     note: Optional[Mark] = None
     state: str = ""  # the live one, while the lesson goes on; where it is over, the last
+    found_state: str = ""  # the same, if nobody had marked anything
 
 
 @dataclass(frozen=True)

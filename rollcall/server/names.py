@@ -115,6 +115,7 @@ def _first(spellings: Spellings) -> str:
     return min(spellings, key=lambda spelling: (len(spelling), spelling))
 
 
+@lru_cache(maxsize=8192)
 def key(name: str) -> str:
     """The same for what is typed alike, in any order: by this a typed name is known again."""
     return " ".join(sorted(map(_first, words_of(name))))
@@ -192,6 +193,10 @@ def _begins(word: Spellings, other: Spellings) -> bool:
     return any(whole.startswith(begun) for begun in word for whole in other)
 
 
+MOST_FOUND = 2000
+"""Answers that a list remembers: the same names are asked for again and again."""
+
+
 @dataclass(frozen=True)
 class Match:
     """What a typed name is on a list: a ``name`` that counts, or a ``proposal``, or neither (both empty)."""
@@ -201,7 +206,7 @@ class Match:
 
 
 class Directory:
-    """The names of a list, found by what people type. Immutable; for up to 1,000 names and any thread."""
+    """The names of a list, found by what people type. It does not change; for up to 1,000 names and any thread."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names: Tuple[str, ...] = tuple(names)
@@ -209,6 +214,7 @@ class Directory:
         self._whole: Dict[str, List[int]] = {}
         self._by_word: Dict[str, Set[int]] = {}
         self._by_letter: Dict[str, Set[int]] = {}
+        self._found: Dict[str, Match] = {}
         for number, words in enumerate(self._words):
             self._whole.setdefault("".join(map(_first, words)), []).append(number)
             for word in words:
@@ -221,6 +227,14 @@ class Directory:
 
     def find(self, typed: str) -> Match:
         """Who that is. What fits two of the list is nobody: neither of them may be counted for the other."""
+        found = self._found.get(typed)
+        if found is None:
+            if len(self._found) >= MOST_FOUND:
+                self._found = {}
+            found = self._found[typed] = self._find(typed)
+        return found
+
+    def _find(self, typed: str) -> Match:
         words = words_of(typed)
         near: Set[int] = set(self._whole.get("".join(map(_first, words)), ()))
         for word in words:

@@ -9,6 +9,8 @@ go back. What it is depends on the platform:
   of both ("Windows Time"; "Acquiring high-resolution time stamps"), so a server that slept sees a gap with either.
 - Elsewhere it is ``time.monotonic``. On Linux that stands still while the machine is suspended.
 
+- `elapsed` is for whoever writes times down: it counts the time that the machine was suspended on every platform.
+
 Whoever compares two times must have both from here. Waiting is coarser than reading the clock: on Windows any wait may
 end a step early or late, so whoever waits looks at the clock again and goes on waiting.
 
@@ -48,6 +50,20 @@ def breath_of(windows: bool, version: Tuple[int, ...]) -> float:
     return 0.0 if windows and version < (3, 11) else 0.0001
 
 
+def elapsed_of(platform: str) -> Callable[[], float]:
+    """The clock for how late it has become there: as `monotonic`, but a suspended machine's time counts everywhere.
+
+    On Linux that is ``CLOCK_BOOTTIME``; on macOS ``CLOCK_MONOTONIC`` goes on in sleep, and ``time.monotonic``, which is
+    ``mach_absolute_time``, does not. Where neither is known it is `monotonic`.
+    """
+    name = {"linux": "CLOCK_BOOTTIME", "darwin": "CLOCK_MONOTONIC"}.get(platform, "")
+    number = getattr(time, name, None)
+    if number is None:
+        return monotonic
+    return lambda: time.clock_gettime(number)
+
+
 monotonic: Callable[[], float] = clock_of(os.name == "nt")
 PROCESSOR_STEP = processor_step_of(os.name == "nt")
 BREATH = breath_of(os.name == "nt", sys.version_info[:2])
+elapsed: Callable[[], float] = elapsed_of(sys.platform)

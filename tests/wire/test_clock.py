@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rollcall.wire.clock import BREATH, breath_of, clock_of, monotonic, processor_step_of
+from rollcall.wire.clock import BREATH, breath_of, clock_of, elapsed, elapsed_of, monotonic, processor_step_of
 
 
 def test_the_clock_shows_the_round_trip_of_a_lan() -> None:
@@ -42,3 +42,13 @@ def test_seven_breaths_are_no_noticeable_part_of_a_push() -> None:
         return time.perf_counter() - begun
 
     assert min(seven() for _ in range(10)) < 0.02
+
+
+def test_the_time_that_passes_is_counted_in_sleep_as_well() -> None:
+    assert elapsed_of("an unknown platform") is monotonic
+    before, then = monotonic(), elapsed()
+    while monotonic() == before:
+        pass
+    assert elapsed() >= then
+    for platform in ("linux", "darwin"):
+        assert elapsed_of(platform)() >= 0
