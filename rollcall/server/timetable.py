@@ -62,12 +62,14 @@ def read_bells(texts: Iterable[str]) -> Tuple[Bell, ...]:
         hours = [int(part) for part in match.groups()] if match else []
         if not hours or hours[0] > 23 or hours[2] > 23 or hours[1] > 59 or hours[3] > 59:
             raise ValueError(f'"{text[:40]}" is not a begin and an end; right would be "08:00-09:30"')
+        if hours[:2] == hours[2:]:
+            raise ValueError(f"{text.strip()} has no length")
         found.append(Bell(60 * hours[0] + hours[1], 60 * hours[2] + hours[3]))
     if len(found) > MOST_BELLS:
         raise ValueError(f"there are {len(found)} lessons in a day; there may be at most {MOST_BELLS}")
     found.sort(key=lambda bell: bell.begin)
     for bell, after in zip(found, found[1:]):
-        if bell.begin == bell.end or after.begin < bell.end or bell.end < bell.begin:
+        if after.begin < bell.end or bell.end < bell.begin:
             raise ValueError(
                 f"the lesson at {_clock(after.begin)} begins before the one at {_clock(bell.begin)} has ended"
             )
