@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollcall.program import files
@@ -157,6 +157,7 @@ def test_importing_answers_with_the_path_and_a_link_is_followed(tmp_path: Path) 
 printable_names = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=64)
 
 
+@settings(max_examples=40, deadline=None)  # each one writes to the disk
 @given(st.lists(printable_names.filter(lambda name: not set(name) & set("#;")), min_size=1, max_size=5, unique=True))
 def test_any_names_come_back_as_they_were(names: List[str]) -> None:
     with tempfile.TemporaryDirectory() as place:
