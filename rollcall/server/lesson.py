@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from rollcall.server import facts, identity_acts, lesson_acts, lesson_times
 from rollcall.server.class_entries import ClassList, ClassRows, entries_of
@@ -212,7 +212,7 @@ class LessonBook:
                 counts=counts,
                 listed=len(table.lines),
                 guests=self._guests_here_locked(lesson),
-                comes=self._comes,
+                comes="" if self._comes in lesson.classes else self._comes,
                 event=drill_now(table, EVENT_FRESH),
             )
 
@@ -276,7 +276,7 @@ class LessonBook:
             result = act(self._state, *given, **more)
             return result, self._state.taken()
 
-    def know(self, lists: Dict[str, Sequence[Person]]) -> Answer:
+    def know(self, lists: Mapping[str, Sequence[Person]]) -> Answer:
         """The class lists as they are in their folder now."""
         return self._done(lesson_acts.know, {name: tuple(people) for name, people in lists.items()})
 

@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from rollcall.server import facts
 from rollcall.server.facts import Lesson, Mark, Pause, Person
 from rollcall.server.lesson_state import LessonState, Refused, merged
-from rollcall.server.timetable import SETTLED, estimated_end
+from rollcall.server.timetable import SETTLED, SETTLED_TOLD, estimated_end
 from rollcall.server.verdicts import drill_now
 
 MOST_CLASSES = 8
@@ -77,20 +77,27 @@ def _leave(state: LessonState) -> None:
     state.current = ""
 
 
-def class_went(state: LessonState, lesson: Lesson, settled: float = SETTLED) -> Optional[float]:
+def class_went(state: LessonState, lesson: Lesson, settled: Optional[float] = None) -> Optional[float]:
     """When less than a quarter of the class was left, if that is so for long enough; None otherwise."""
+    if settled is None:
+        settled = SETTLED if lesson.begin_by == facts.ESTIMATED else SETTLED_TOLD
     return estimated_end(state.last_seen(lesson), state.now(), state.last_pause(), settled)
 
 
 def begin(state: LessonState, at: Optional[float] = None, by: str = facts.TOLD) -> Lesson:
-    """The prepared lesson begins, now or at that time."""
+    """The prepared lesson begins, now or at that time. One that nobody ended, and from which its class has gone, ended
+    when it went."""
     lesson = state.lesson
     if lesson is None:
         raise Refused("no class is chosen; choose one first")
-    if lesson.begin is not None:
-        raise Refused("a lesson goes on already; end it first, or correct its begin")
     begun = state.now() if at is None else at
     _check_time(state, begun)
+    if lesson.begin is not None:
+        went = class_went(state, lesson, settled=0.0)
+        if went is None or begun <= went:
+            raise Refused("a lesson goes on already; end it first, or correct its begin")
+        finish(state, lesson, went, facts.ESTIMATED)
+        lesson = state.prepare(lesson.classes)
     people = _people(state, lesson.classes) or lesson.people
     lesson = replace(lesson, begin=begun, begin_by=by, people=people)
     state.put(lesson)

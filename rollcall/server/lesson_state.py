@@ -268,7 +268,11 @@ class LessonState:
         """Those that lie in the lesson, or since the one before if it has not begun; the oldest first."""
         begin = lesson.begin if lesson.begin is not None else self.now()
         until = lesson.end if lesson.end is not None else self.now()
-        inside = (one for one in self.stays.values() if one.begin <= until and (one.end is None or one.end > begin))
+        inside = (
+            one
+            for one in self.stays.values()
+            if one.begin <= until and (one.end is None or one.end > begin or one.begin >= begin)
+        )
         return sorted(inside, key=lambda one: (one.begin, one.id))
 
     def open_stay(self, member: int) -> Optional[Stay]:

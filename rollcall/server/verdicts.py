@@ -99,8 +99,8 @@ class _Lesson:
     def clip(self, intervals: Iterable[Interval]) -> List[Interval]:
         """Those that lie in the lesson at least in part; who is there at its end is there."""
         latest = self.until if self.is_over else FOREVER
-        inside = (one for one in intervals if one.begin < latest and one.end > self.begin)
-        return [Interval(one.begin, FOREVER) if one.end >= self.until else one for one in inside]
+        inside = (one for one in intervals if one.begin < latest and (one.end > self.begin or one.begin >= self.begin))
+        return [Interval(one.begin, FOREVER) if one.end >= latest else one for one in inside]
 
     def finding(self, inside: Sequence[Interval]) -> Finding:
         """What the computer says of somebody who was there in these intervals."""
