@@ -29,7 +29,7 @@ from rollcall.server.facts import (
     Person,
     Stay,
 )
-from rollcall.server.identity import Identities, class_suffixed
+from rollcall.server.identity import Identities, class_suffixed, directory_of
 from rollcall.server.presence import FOREVER
 from rollcall.server.verdicts import lesson_table
 from rollcall.wire.clock import elapsed, monotonic
@@ -105,6 +105,7 @@ class LessonState:
         self.current = ""  # the lesson that goes on or is being prepared
         self.version = 0  # grows with every change of anything above
         self._new: List[Fact] = []
+        self._identities: Tuple[Optional[Lesson], int, Optional[Identities]] = (None, -1, None)
         self._computed: Dict[Tuple[str, str], Tuple[int, List[float]]] = {}  # with the version it is true of
         self._forget_at = 0.0
 
@@ -221,6 +222,7 @@ class LessonState:
             self.said.values(),
             self.now(),
             frozenset(self.silent),
+            self.identities(lesson),
         )
 
     def last_seen(self, lesson: Lesson) -> List[float]:
@@ -262,7 +264,12 @@ class LessonState:
         return max((one.end for one in self.pauses.values() if one.end is not None), default=0.0)
 
     def identities(self, lesson: Lesson) -> Identities:
-        return Identities(lesson, self.said.values())
+        """Who is whose in that lesson, by all that is said so far."""
+        known, version, found = self._identities
+        if found is None or known is not lesson or version != self.version:
+            found = Identities(lesson, self.said.values())
+            self._identities = (lesson, self.version, found)
+        return found
 
     def stays_of(self, lesson: Lesson) -> List[Stay]:
         """Those that lie in the lesson, or since the one before if it has not begun; the oldest first."""
@@ -274,6 +281,14 @@ class LessonState:
             if one.begin <= until and (one.end is None or one.end > begin or one.begin >= begin)
         )
         return sorted(inside, key=lambda one: (one.begin, one.id))
+
+    def match_beforehand(self, typed: str) -> None:
+        """Find the name on the lists, so that the answer is known to who asks under the lock. Needs no lock."""
+        lesson = self.lesson
+        if lesson is not None:
+            directory_of(lesson.people).find(typed)
+            for people in list(self.lists.values()):
+                directory_of(people).find(typed)
 
     def open_stay(self, member: int) -> Optional[Stay]:
         return self.stays.get(self.open.get(member, ""))

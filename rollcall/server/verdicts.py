@@ -199,14 +199,17 @@ def lesson_table(
     identifications: Iterable[Identification] = (),
     now: float = 0.0,
     silent: AbstractSet[str] = NOBODY,
+    identities: Optional[Identities] = None,
 ) -> LessonTable:
     """The lesson as it is now, or was. Stays, pauses, marks and identifications may hold those of other lessons, too.
 
     ``now`` matters only while the lesson goes on, ``silent`` (ids of stays that do not answer at the moment) only for
-    the live states. Of a lesson that has not begun the live states alone mean something.
+    the live states; ``identities`` are those of the identifications, where they are at hand. Of a lesson that has not
+    begun the live states alone mean something.
     """
     look = _Lesson(lesson, now)
-    identities = Identities(lesson, identifications)
+    if identities is None:
+        identities = Identities(lesson, identifications)
     theirs: Dict[str, List[Stay]] = {person.name: [] for person in lesson.people}
     guests: Dict[str, List[Tuple[Stay, str]]] = {}
     for stay in stays:
