@@ -101,7 +101,16 @@ def begin(state: LessonState, at: Optional[float] = None, by: str = facts.TOLD) 
     people = _people(state, lesson.classes) or lesson.people
     lesson = replace(lesson, begin=begun, begin_by=by, people=people)
     state.put(lesson)
+    _note_unseen(state, begun)
     return lesson
+
+
+def _note_unseen(state: LessonState, begun: float) -> None:
+    """A lesson that had begun before the server was there: until then nobody could be seen to come. Not if an earlier
+    run was there: what it saw is known."""
+    is_known = any(stay.begin < state.started for stay in state.stays.values())
+    if begun < state.started and not is_known and not any(one.begin <= begun for one in state.pauses.values()):
+        state.put(Pause(state.new_id(), begun, state.started, facts.DOWN))
 
 
 def end(state: LessonState, at: Optional[float] = None) -> Lesson:
@@ -169,6 +178,8 @@ def correct(
         wanted = _checked_classes(state, classes)
         lesson = replace(lesson, classes=wanted, people=_people(state, wanted))
     state.put(lesson)
+    if begin_at is not None:
+        _note_unseen(state, begin_at)
 
 
 def split(state: LessonState, lesson_id: str, at: float) -> Lesson:

@@ -103,6 +103,7 @@ class LessonState:
         self.open: Dict[int, str] = {}  # the open stay of each member
         self.silent: Dict[str, float] = {}  # the last sign of life of stays that do not answer
         self.current = ""  # the lesson that goes on or is being prepared
+        self.started = now()  # since then this run sees who is here
         self.version = 0  # grows with every change of anything above
         self._new: List[Fact] = []
         self._identities: Tuple[Optional[Lesson], int, Optional[Identities]] = (None, -1, None)
@@ -185,6 +186,8 @@ class LessonState:
                 del self.stays[stay.id]
         for old in [one for one in self.lessons.values() if one.end is not None and one.end < before]:
             del self.lessons[old.id]
+        for never in [one for one in self.lessons.values() if one.begin is None and one.discarded]:
+            del self.lessons[never.id]
         self.marks = {mark.id: mark for mark in self.marks.values() if mark.lesson in self.lessons}
         self.pauses = {one.id: one for one in self.pauses.values() if one.end is None or one.end >= before}
         self.said = {one.id: one for one in self.said.values() if not one.stay or one.stay in self.stays}

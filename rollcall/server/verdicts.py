@@ -135,19 +135,20 @@ class _Lesson:
         return min(inside[-1].end, self.until) if inside else None
 
 
-def _result(found: Finding, words: Words) -> Tuple[Finding, str]:
+def _result(found: Finding, words: Words, is_over: bool) -> Tuple[Finding, str]:
     """What holds after a teacher's words, and for what it counts."""
     mark, left = words.decides, words.left
     kind = "" if mark is None else mark.kind
+    stayed = facts.STAYED if is_over else ""
     result = found
     if kind == facts.MARK_HERE:
-        result = Finding(facts.ON_TIME, 0.0, facts.STAYED)
+        result = Finding(facts.ON_TIME, 0.0, stayed)
     elif kind == facts.MARK_ABSENT:
         return Finding(facts.NEVER), facts.UNEXCUSED
     elif kind == facts.MARK_LATE and mark is not None:
         came = facts.LATE if mark.minutes else facts.ON_TIME
         was_seen = found.came != facts.NEVER
-        result = Finding(came, 60.0 * mark.minutes, found.went if was_seen else facts.STAYED, found.went_at)
+        result = Finding(came, 60.0 * mark.minutes, found.went if was_seen else stayed, found.went_at)
     if left is not None:
         came = facts.ON_TIME if result.came == facts.NEVER else result.came
         result = Finding(came, result.late_by, facts.LEFT_EARLY, left.when if left.at is None else left.at)
@@ -254,7 +255,7 @@ def _verdict(
     there, is_out = _with_out(there, words.out)
     inside = look.clip(there)
     found = look.finding(inside)
-    result, counts = _result(found, words)
+    result, counts = _result(found, words, look.is_over)
     open_stays = [stay.id for stay in own if stay.end is None]
     is_silent = bool(open_stays) and all(stay in silent for stay in open_stays)
     return Verdict(

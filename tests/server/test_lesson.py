@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import pytest
 from hypothesis import settings
@@ -14,7 +14,7 @@ from rollcall.server import facts
 from rollcall.server.class_entries import ClassEntry
 from rollcall.server.facts import Identification, Lesson, Person, Stay
 from rollcall.server.lesson import ClassList, LessonBook, Refused
-from rollcall.server.timetable import read_bells
+from rollcall.server.timetable import Bell, read_bells
 from tests.server.school import CLASS_7B, CLASS_9A, School, at, clock_of
 
 NAMES = [person.name for person in CLASS_7B]
@@ -498,6 +498,20 @@ def test_a_lesson_that_a_teacher_ends_early_does_not_begin_again_by_the_bell() -
     assert len(found.book.lessons) == 1
     found.to("09:51")
     assert len(found.book.lessons) == 2
+
+
+@pytest.mark.parametrize("bells", [BELLS, ()])
+def test_a_server_that_starts_in_the_middle_of_a_lesson_makes_nobody_late(bells: Sequence[Bell]) -> None:
+    found = School("08:10", bells)
+    found.note(found.book.set_class(["7b"]))
+    found.join_all("08:10:30", NAMES[:10])
+    if not bells:
+        found.note(found.book.begin(at("08:00")))
+    found.join_all("08:20", NAMES[10:12])
+    lines = found.lines()
+    assert clock_of(seen(found.book).begin) == "08:00:00"
+    assert {lines[name].result.came for name in NAMES[:10]} == {"on time"}
+    assert lines[NAMES[11]].result == facts.Finding("late", 1200)
 
 
 def test_a_teacher_is_asked_when_another_class_comes_in_and_the_one_before_ended_when_it_went() -> None:
