@@ -231,7 +231,7 @@ spans = st.lists(
 ).map(lambda raw: [(float(begin), float(begin + length), how) for begin, length, how in raw])
 
 
-@given(spans, spans, st.integers(-100, 6000))
+@given(spans, spans, st.integers(13_000, 14_000))
 def test_whatever_happened_every_line_is_consistent(mias: List[Span], bens: List[Span], now: int) -> None:
     own = [*stays(*mias), *stays(*bens, name=BEN)]
     for lesson in (LESSON, replace(LESSON, end=None)):
