@@ -141,7 +141,7 @@ def _check_time(state: LessonState, at: float) -> None:
 
 
 def find_lesson(state: LessonState, lesson_id: str) -> Lesson:
-    """The lesson of that id; without one the current one, or else the last."""
+    """The lesson of that id; without one the one that goes on or is being prepared."""
     if lesson_id:
         lesson = state.lessons.get(lesson_id)
         if lesson is None:
