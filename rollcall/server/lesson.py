@@ -158,9 +158,6 @@ class LessonBook:
                     lesson_acts.finish(state, lesson, max(alive, lesson.begin), facts.ESTIMATED)
                     if not state.current:
                         state.prepare(lesson.classes)
-            current = state.lesson
-            if current is not None and current.classes:
-                state.lists = {**dict.fromkeys(current.classes, ()), **state.lists}
             return Answer(state.taken(), lesson=state.current)
 
     # --- time -------------------------------------------------------------------------------------------------

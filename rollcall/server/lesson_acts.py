@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from rollcall.server import facts
 from rollcall.server.facts import Lesson, Mark, Pause, Person
-from rollcall.server.lesson_state import LessonState, Refused, merged
+from rollcall.server.lesson_state import LessonState, Refused
 from rollcall.server.timetable import SETTLED, SETTLED_TOLD, estimated_end
 from rollcall.server.verdicts import drill_now
 
@@ -33,13 +33,9 @@ def know(state: LessonState, lists: Dict[str, Tuple[Person, ...]]) -> None:
     state.lists = dict(lists)
     lesson = state.lesson
     if lesson is not None:
-        people = _people(state, lesson.classes)
-        if people and people != lesson.people:
+        people = state.people_of(lesson.classes)
+        if people != lesson.people:
             state.put(replace(lesson, people=people))
-
-
-def _people(state: LessonState, classes: Sequence[str]) -> Tuple[Person, ...]:
-    return merged([(name, state.lists.get(name, ())) for name in classes])
 
 
 def _checked_classes(state: LessonState, classes: Sequence[str]) -> Tuple[str, ...]:
@@ -98,8 +94,7 @@ def begin(state: LessonState, at: Optional[float] = None, by: str = facts.TOLD) 
             raise Refused("a lesson goes on already; end it first, or correct its begin")
         finish(state, lesson, went, facts.ESTIMATED)
         lesson = state.prepare(lesson.classes)
-    people = _people(state, lesson.classes) or lesson.people
-    lesson = replace(lesson, begin=begun, begin_by=by, people=people)
+    lesson = replace(lesson, begin=begun, begin_by=by, people=state.people_of(lesson.classes))
     state.put(lesson)
     _note_unseen(state, begun)
     return lesson
@@ -176,7 +171,7 @@ def correct(
         raise Refused("the end is not after the begin")
     if classes is not None:
         wanted = _checked_classes(state, classes)
-        lesson = replace(lesson, classes=wanted, people=_people(state, wanted))
+        lesson = replace(lesson, classes=wanted, people=state.people_of(wanted))
     state.put(lesson)
     if begin_at is not None:
         _note_unseen(state, begin_at)
@@ -305,7 +300,8 @@ def mark(
 def undo_mark(state: LessonState, name: str, lesson_id: str = "") -> None:
     """The last word on somebody was not meant; the one before it holds again."""
     lesson = find_lesson(state, lesson_id)
-    theirs = [one for one in _marks_of(state, lesson.id) if one.name == name]
+    listed = state.identities(lesson).listed_name
+    theirs = [one for one in _marks_of(state, lesson.id) if listed(one.name) == name]
     if not theirs:
         raise Refused(f'nothing is marked for "{name[:64]}"')
     # Of two in the same moment the one that was put later: dicts keep the order.

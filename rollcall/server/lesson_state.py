@@ -212,6 +212,14 @@ class LessonState:
         self.put(lesson)
         return lesson
 
+    def people_of(self, classes: Sequence[str]) -> Tuple[Person, ...]:
+        """The list of a lesson of these classes. If one of the files is gone or cannot be read, nobody is lost: it is
+        the one of the last lesson that they had."""
+        if all(self.lists.get(name) for name in classes):
+            return merged([(name, self.lists[name]) for name in classes])
+        same = [one.people for one in self.lessons.values() if one.classes == tuple(classes)]
+        return same[-1] if same else merged([(name, self.lists.get(name, ())) for name in classes])
+
     def previous_end(self) -> float:
         """When the last lesson ended; 0 if there was none."""
         return max((one.end for one in self.lessons.values() if one.end is not None), default=0.0)

@@ -68,20 +68,21 @@ class Words:
     note: Optional[Mark] = None
 
 
-def words_by_name(marks: Iterable[Mark], lesson: str) -> Dict[str, Words]:
-    """The marks of a lesson that hold, for each person who has some."""
+def words_by_name(marks: Iterable[Mark], lesson: str, identities: Identities) -> Dict[str, Words]:
+    """The marks of a lesson that hold, for each person of its list who has some: also under an earlier name."""
     found: Dict[str, Words] = {}
     for mark in sorted(marks, key=lambda one: one.when):
         if mark.lesson != lesson or mark.undone:
             continue
-        words = found.get(mark.name, Words())
+        name = identities.listed_name(mark.name)
+        words = found.get(name, Words())
         if mark.kind in DECIDE_COUNT:
             words = replace(words, decides=mark, out=None)
         elif mark.kind == facts.MARK_LEFT:
             words = replace(words, left=mark, out=None)
         elif mark.kind == facts.MARK_OUT:
             words = replace(words, out=mark)
-        found[mark.name] = replace(words, note=mark) if mark.note else words
+        found[name] = replace(words, note=mark) if mark.note else words
     return found
 
 
@@ -228,7 +229,7 @@ def lesson_table(
     events = drills(there, look.begin, ends) if look.has_begun else []
     more = [blind for drill in events for blind in blind_of(drill, there)]
     there = {name: bridged(own, more, lesson.end) for name, own in there.items()} if more else there
-    words = words_by_name(marks, lesson.id)
+    words = words_by_name(marks, lesson.id, identities)
     lines = tuple(
         _verdict(look, person, there[person.name], words.get(person.name, Words()), theirs[person.name], silent)
         for person in lesson.people

@@ -308,10 +308,14 @@ def test_the_renamed_are_one_person() -> None:
     found = school()
     found.join("maxi", "maxi")
     found.note(found.book.identify(found.members["maxi"], "Max Huber"))
+    found.note(found.book.mark(["Max Huber"], "late", minutes=3))
     found.note(found.book.rename("7b", "Max Huber", "Max Klein"))
     people = [Person("Max Klein") if person.name == "Max Huber" else person for person in CLASS_7B]
     found.note(found.book.know({"7b": people}))
     assert found.states["Max Klein"] == "here" and "Max Huber" not in found.states
+    assert found.lines()["Max Klein"].counts == "late", "what was said of the person still holds"
+    found.note(found.book.undo_mark("Max Klein"))
+    assert found.lines()["Max Klein"].counts == "present"
     with pytest.raises(Refused):
         found.book.rename("7b", MIA, MIA)
 
@@ -416,6 +420,18 @@ def test_a_pause_that_is_told_begins_with_the_event_and_is_nobodys_absence() -> 
     assert [clock_of(one.begin) for one in found.record.values() if isinstance(one, facts.Pause)] == ["08:30:00"]
     assert all(lines[name].interruptions == () and lines[name].present == 5400 for name in NAMES[:9])
     assert lines[NAMES[9]].result == facts.Finding("on time", 0, "lost", at("08:30"))
+
+
+def test_a_list_that_follows_its_file_and_stays_where_the_file_is_gone() -> None:
+    found = school()
+    found.note(found.book.know({"7b": [*CLASS_7B, Person("New One")], "9a": CLASS_9A}))
+    assert found.counts == {"expected": 28}
+    found.note(found.book.know({"9a": CLASS_9A}))
+    assert found.counts == {"expected": 28}, "nobody is lost"
+    found.to("08:10")
+    found.note(found.book.end())
+    found.note(found.book.begin())
+    assert found.counts == {"expected": 28}, "nor in the next lesson"
 
 
 def test_two_classes_in_one_lesson() -> None:
