@@ -206,7 +206,7 @@ class LessonState:
 
     def prepare(self, classes: Sequence[str]) -> Lesson:
         """A lesson of these classes that may begin."""
-        people = merged([(name, self.lists.get(name, ())) for name in classes])
+        people = self.people_of(classes)
         lesson = Lesson(self.new_id(), tuple(classes), people, late_after=self.late_after, left_early=self.left_early)
         self.current = lesson.id
         self.put(lesson)
