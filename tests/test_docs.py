@@ -73,7 +73,8 @@ def test_the_configuration_table_is_the_programs_own() -> None:
     section = HEARTBEAT.partition("\n## Configuration\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| ([^|]+) \|", section, re.MULTILINE)
     table = {key: (json.loads(default), allowed) for key, default, allowed in rows}
-    assert table == {option.key: (option.default, option.allowed) for option in config.OPTIONS}
+    defaults = {option.key: json.loads(json.dumps(option.default)) for option in config.OPTIONS}
+    assert table == {option.key: (defaults[option.key], option.allowed) for option in config.OPTIONS}
 
 
 def test_the_limits_are_the_programs_own() -> None:

@@ -32,6 +32,7 @@ from rollcall.server.record import Record
 from rollcall.server.record_file import RecordError
 from rollcall.server.registrar import Registrar
 from rollcall.server.timetable import read_bells
+from rollcall.wire.clock import monotonic
 from rollcall.wire.class_messages import ClassList, PersonRow, Vanished
 from rollcall.wire.connection import BACKLOGGED, Connection
 from rollcall.wire.messages import MEMBER
@@ -222,7 +223,7 @@ class Classroom:
         wanted = self._config.offer_names
         if self.book is None or wanted == NEVER or (wanted == WHERE_CLOSED and not closed):
             return None
-        now = time.monotonic()
+        now = monotonic()
         if now - self._offered_at < OFFER_PAUSE:
             return None
         current = self.book.class_list()

@@ -12,8 +12,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from rollcall.server import facts
 from rollcall.server.facts import Lesson, Mark, Pause, Person
-from rollcall.server.lesson_state import LessonState, Refused, merged
-from rollcall.server.timetable import SETTLED, estimated_end
+from rollcall.server.lesson_state import LessonState, Refused
+from rollcall.server.timetable import SETTLED, SETTLED_TOLD, estimated_end
 from rollcall.server.verdicts import drill_now
 
 MOST_CLASSES = 8
@@ -33,13 +33,9 @@ def know(state: LessonState, lists: Dict[str, Tuple[Person, ...]]) -> None:
     state.lists = dict(lists)
     lesson = state.lesson
     if lesson is not None:
-        people = _people(state, lesson.classes)
-        if people and people != lesson.people:
+        people = state.people_of(lesson.classes)
+        if people != lesson.people:
             state.put(replace(lesson, people=people))
-
-
-def _people(state: LessonState, classes: Sequence[str]) -> Tuple[Person, ...]:
-    return merged([(name, state.lists.get(name, ())) for name in classes])
 
 
 def _checked_classes(state: LessonState, classes: Sequence[str]) -> Tuple[str, ...]:
@@ -77,24 +73,39 @@ def _leave(state: LessonState) -> None:
     state.current = ""
 
 
-def class_went(state: LessonState, lesson: Lesson, settled: float = SETTLED) -> Optional[float]:
+def class_went(state: LessonState, lesson: Lesson, settled: Optional[float] = None) -> Optional[float]:
     """When less than a quarter of the class was left, if that is so for long enough; None otherwise."""
+    if settled is None:
+        settled = SETTLED if lesson.begin_by == facts.ESTIMATED else SETTLED_TOLD
     return estimated_end(state.last_seen(lesson), state.now(), state.last_pause(), settled)
 
 
 def begin(state: LessonState, at: Optional[float] = None, by: str = facts.TOLD) -> Lesson:
-    """The prepared lesson begins, now or at that time."""
+    """The prepared lesson begins, now or at that time. One that nobody ended, and from which its class has gone, ended
+    when it went."""
     lesson = state.lesson
     if lesson is None:
         raise Refused("no class is chosen; choose one first")
-    if lesson.begin is not None:
-        raise Refused("a lesson goes on already; end it first, or correct its begin")
     begun = state.now() if at is None else at
     _check_time(state, begun)
-    people = _people(state, lesson.classes) or lesson.people
-    lesson = replace(lesson, begin=begun, begin_by=by, people=people)
+    if lesson.begin is not None:
+        went = class_went(state, lesson, settled=0.0)
+        if went is None or begun <= went:
+            raise Refused("a lesson goes on already; end it first, or correct its begin")
+        finish(state, lesson, went, facts.ESTIMATED)
+        lesson = state.prepare(lesson.classes)
+    lesson = replace(lesson, begin=begun, begin_by=by, people=state.people_of(lesson.classes))
     state.put(lesson)
+    _note_unseen(state, begun)
     return lesson
+
+
+def _note_unseen(state: LessonState, begun: float) -> None:
+    """A lesson that had begun before the server was there: until then nobody could be seen to come. Not if an earlier
+    run was there: what it saw is known."""
+    is_known = any(stay.begin < state.started for stay in state.stays.values())
+    if begun < state.started and not is_known and not any(one.begin <= begun for one in state.pauses.values()):
+        state.put(Pause(state.new_id(), begun, state.started, facts.DOWN))
 
 
 def end(state: LessonState, at: Optional[float] = None) -> Lesson:
@@ -125,7 +136,7 @@ def _check_time(state: LessonState, at: float) -> None:
 
 
 def find_lesson(state: LessonState, lesson_id: str) -> Lesson:
-    """The lesson of that id; without one the current one, or else the last."""
+    """The lesson of that id; without one the one that goes on or is being prepared."""
     if lesson_id:
         lesson = state.lessons.get(lesson_id)
         if lesson is None:
@@ -160,8 +171,10 @@ def correct(
         raise Refused("the end is not after the begin")
     if classes is not None:
         wanted = _checked_classes(state, classes)
-        lesson = replace(lesson, classes=wanted, people=_people(state, wanted))
+        lesson = replace(lesson, classes=wanted, people=state.people_of(wanted))
     state.put(lesson)
+    if begin_at is not None:
+        _note_unseen(state, begin_at)
 
 
 def split(state: LessonState, lesson_id: str, at: float) -> Lesson:
@@ -287,7 +300,8 @@ def mark(
 def undo_mark(state: LessonState, name: str, lesson_id: str = "") -> None:
     """The last word on somebody was not meant; the one before it holds again."""
     lesson = find_lesson(state, lesson_id)
-    theirs = [one for one in _marks_of(state, lesson.id) if one.name == name]
+    listed = state.identities(lesson).listed_name
+    theirs = [one for one in _marks_of(state, lesson.id) if listed(one.name) == name]
     if not theirs:
         raise Refused(f'nothing is marked for "{name[:64]}"')
     # Of two in the same moment the one that was put later: dicts keep the order.

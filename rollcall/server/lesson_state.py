@@ -29,7 +29,7 @@ from rollcall.server.facts import (
     Person,
     Stay,
 )
-from rollcall.server.identity import Identities, class_suffixed
+from rollcall.server.identity import Identities, class_suffixed, directory_of
 from rollcall.server.presence import FOREVER
 from rollcall.server.verdicts import lesson_table
 from rollcall.wire.clock import elapsed, monotonic
@@ -103,8 +103,10 @@ class LessonState:
         self.open: Dict[int, str] = {}  # the open stay of each member
         self.silent: Dict[str, float] = {}  # the last sign of life of stays that do not answer
         self.current = ""  # the lesson that goes on or is being prepared
+        self.started = now()  # since then this run sees who is here
         self.version = 0  # grows with every change of anything above
         self._new: List[Fact] = []
+        self._identities: Tuple[Optional[Lesson], int, Optional[Identities]] = (None, -1, None)
         self._computed: Dict[Tuple[str, str], Tuple[int, List[float]]] = {}  # with the version it is true of
         self._forget_at = 0.0
 
@@ -184,6 +186,8 @@ class LessonState:
                 del self.stays[stay.id]
         for old in [one for one in self.lessons.values() if one.end is not None and one.end < before]:
             del self.lessons[old.id]
+        for never in [one for one in self.lessons.values() if one.begin is None and one.discarded]:
+            del self.lessons[never.id]
         self.marks = {mark.id: mark for mark in self.marks.values() if mark.lesson in self.lessons}
         self.pauses = {one.id: one for one in self.pauses.values() if one.end is None or one.end >= before}
         self.said = {one.id: one for one in self.said.values() if not one.stay or one.stay in self.stays}
@@ -202,11 +206,19 @@ class LessonState:
 
     def prepare(self, classes: Sequence[str]) -> Lesson:
         """A lesson of these classes that may begin."""
-        people = merged([(name, self.lists.get(name, ())) for name in classes])
+        people = self.people_of(classes)
         lesson = Lesson(self.new_id(), tuple(classes), people, late_after=self.late_after, left_early=self.left_early)
         self.current = lesson.id
         self.put(lesson)
         return lesson
+
+    def people_of(self, classes: Sequence[str]) -> Tuple[Person, ...]:
+        """The list of a lesson of these classes. If one of the files is gone or cannot be read, nobody is lost: it is
+        the one of the last lesson that they had."""
+        if all(self.lists.get(name) for name in classes):
+            return merged([(name, self.lists[name]) for name in classes])
+        same = [one.people for one in self.lessons.values() if one.classes == tuple(classes)]
+        return same[-1] if same else merged([(name, self.lists.get(name, ())) for name in classes])
 
     def previous_end(self) -> float:
         """When the last lesson ended; 0 if there was none."""
@@ -221,6 +233,7 @@ class LessonState:
             self.said.values(),
             self.now(),
             frozenset(self.silent),
+            self.identities(lesson),
         )
 
     def last_seen(self, lesson: Lesson) -> List[float]:
@@ -262,14 +275,31 @@ class LessonState:
         return max((one.end for one in self.pauses.values() if one.end is not None), default=0.0)
 
     def identities(self, lesson: Lesson) -> Identities:
-        return Identities(lesson, self.said.values())
+        """Who is whose in that lesson, by all that is said so far."""
+        known, version, found = self._identities
+        if found is None or known is not lesson or version != self.version:
+            found = Identities(lesson, self.said.values())
+            self._identities = (lesson, self.version, found)
+        return found
 
     def stays_of(self, lesson: Lesson) -> List[Stay]:
         """Those that lie in the lesson, or since the one before if it has not begun; the oldest first."""
         begin = lesson.begin if lesson.begin is not None else self.now()
         until = lesson.end if lesson.end is not None else self.now()
-        inside = (one for one in self.stays.values() if one.begin <= until and (one.end is None or one.end > begin))
+        inside = (
+            one
+            for one in self.stays.values()
+            if one.begin <= until and (one.end is None or one.end > begin or one.begin >= begin)
+        )
         return sorted(inside, key=lambda one: (one.begin, one.id))
+
+    def match_beforehand(self, typed: str) -> None:
+        """Find the name on the lists, so that the answer is known to who asks under the lock. Needs no lock."""
+        lesson = self.lesson
+        if lesson is not None:
+            directory_of(lesson.people).find(typed)
+            for people in list(self.lists.values()):
+                directory_of(people).find(typed)
 
     def open_stay(self, member: int) -> Optional[Stay]:
         return self.stays.get(self.open.get(member, ""))

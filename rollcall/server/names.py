@@ -121,6 +121,7 @@ def key(name: str) -> str:
     return " ".join(sorted(map(_first, words_of(name))))
 
 
+@lru_cache(maxsize=8192)
 def sort_key(name: str) -> Tuple[Tuple[Tuple[int, Union[int, str]], ...], str]:
     """Names sort by this as people sort them: without accents and case, "Student 2" before "Student 10"."""
     plain = " ".join(map(_first, words_of(name)))
@@ -193,7 +194,7 @@ def _begins(word: Spellings, other: Spellings) -> bool:
     return any(whole.startswith(begun) for begun in word for whole in other)
 
 
-MOST_FOUND = 2000
+MOST_FOUND = 4000
 """Answers that a list remembers: the same names are asked for again and again."""
 
 

@@ -90,10 +90,15 @@ def intervals_of(stays: Iterable[Stay]) -> List[Interval]:
         now = Interval(stay.begin, end, stay.how)
         if found and now.begin <= found[-1].end:
             last = found.pop()
-            later = now if now.end >= last.end else last
+            later = max(last, now, key=_ends_later)
             now = Interval(last.begin, later.end, later.how)
         found.append(now)
     return found
+
+
+def _ends_later(one: Interval) -> Tuple[float, bool, str]:
+    """Of two that end in the same moment a goodbye says how; the order in which they were recorded says nothing."""
+    return one.end, one.how in GOODBYES, one.how
 
 
 def bridged(intervals: Sequence[Interval], blinds: Sequence[Blind], until: Optional[float]) -> List[Interval]:

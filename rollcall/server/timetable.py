@@ -29,6 +29,9 @@ SETTLED = 900.0
 """Seconds for which less than a quarter must be left before the lesson has ended: a class that files out for a drill
 comes back before that, and one that goes for a break does not. The end is when they went, whenever that is noticed."""
 
+SETTLED_TOLD = 2700.0
+"""The same for a lesson that a teacher began, who is there to end it: only a forgotten one ends by itself."""
+
 ARRIVALS_WITHIN = 300.0
 LEAST_ARRIVALS = 3
 """Most of the arrivals of so many seconds, and of at least so many, tell which class comes in."""

@@ -68,20 +68,21 @@ class Words:
     note: Optional[Mark] = None
 
 
-def words_by_name(marks: Iterable[Mark], lesson: str) -> Dict[str, Words]:
-    """The marks of a lesson that hold, for each person who has some."""
+def words_by_name(marks: Iterable[Mark], lesson: str, identities: Identities) -> Dict[str, Words]:
+    """The marks of a lesson that hold, for each person of its list who has some: also under an earlier name."""
     found: Dict[str, Words] = {}
     for mark in sorted(marks, key=lambda one: one.when):
         if mark.lesson != lesson or mark.undone:
             continue
-        words = found.get(mark.name, Words())
+        name = identities.listed_name(mark.name)
+        words = found.get(name, Words())
         if mark.kind in DECIDE_COUNT:
             words = replace(words, decides=mark, out=None)
         elif mark.kind == facts.MARK_LEFT:
             words = replace(words, left=mark, out=None)
         elif mark.kind == facts.MARK_OUT:
             words = replace(words, out=mark)
-        found[mark.name] = replace(words, note=mark) if mark.note else words
+        found[name] = replace(words, note=mark) if mark.note else words
     return found
 
 
@@ -99,8 +100,8 @@ class _Lesson:
     def clip(self, intervals: Iterable[Interval]) -> List[Interval]:
         """Those that lie in the lesson at least in part; who is there at its end is there."""
         latest = self.until if self.is_over else FOREVER
-        inside = (one for one in intervals if one.begin < latest and one.end > self.begin)
-        return [Interval(one.begin, FOREVER) if one.end >= self.until else one for one in inside]
+        inside = (one for one in intervals if one.begin < latest and (one.end > self.begin or one.begin >= self.begin))
+        return [Interval(one.begin, FOREVER) if one.end >= latest else one for one in inside]
 
     def finding(self, inside: Sequence[Interval]) -> Finding:
         """What the computer says of somebody who was there in these intervals."""
@@ -135,19 +136,20 @@ class _Lesson:
         return min(inside[-1].end, self.until) if inside else None
 
 
-def _result(found: Finding, words: Words) -> Tuple[Finding, str]:
+def _result(found: Finding, words: Words, is_over: bool) -> Tuple[Finding, str]:
     """What holds after a teacher's words, and for what it counts."""
     mark, left = words.decides, words.left
     kind = "" if mark is None else mark.kind
+    stayed = facts.STAYED if is_over else ""
     result = found
     if kind == facts.MARK_HERE:
-        result = Finding(facts.ON_TIME, 0.0, facts.STAYED)
+        result = Finding(facts.ON_TIME, 0.0, stayed)
     elif kind == facts.MARK_ABSENT:
         return Finding(facts.NEVER), facts.UNEXCUSED
     elif kind == facts.MARK_LATE and mark is not None:
         came = facts.LATE if mark.minutes else facts.ON_TIME
         was_seen = found.came != facts.NEVER
-        result = Finding(came, 60.0 * mark.minutes, found.went if was_seen else facts.STAYED, found.went_at)
+        result = Finding(came, 60.0 * mark.minutes, found.went if was_seen else stayed, found.went_at)
     if left is not None:
         came = facts.ON_TIME if result.came == facts.NEVER else result.came
         result = Finding(came, result.late_by, facts.LEFT_EARLY, left.when if left.at is None else left.at)
@@ -200,14 +202,17 @@ def lesson_table(
     identifications: Iterable[Identification] = (),
     now: float = 0.0,
     silent: AbstractSet[str] = NOBODY,
+    identities: Optional[Identities] = None,
 ) -> LessonTable:
     """The lesson as it is now, or was. Stays, pauses, marks and identifications may hold those of other lessons, too.
 
     ``now`` matters only while the lesson goes on, ``silent`` (ids of stays that do not answer at the moment) only for
-    the live states. Of a lesson that has not begun the live states alone mean something.
+    the live states; ``identities`` are those of the identifications, where they are at hand. Of a lesson that has not
+    begun the live states alone mean something.
     """
     look = _Lesson(lesson, now)
-    identities = Identities(lesson, identifications)
+    if identities is None:
+        identities = Identities(lesson, identifications)
     theirs: Dict[str, List[Stay]] = {person.name: [] for person in lesson.people}
     guests: Dict[str, List[Tuple[Stay, str]]] = {}
     for stay in stays:
@@ -225,7 +230,7 @@ def lesson_table(
     events = drills(there, look.begin, ends) if look.has_begun else []
     more = [blind for drill in events for blind in blind_of(drill, there)]
     there = {name: bridged(own, more, lesson.end) for name, own in there.items()} if more else there
-    words = words_by_name(marks, lesson.id)
+    words = words_by_name(marks, lesson.id, identities)
     lines = tuple(
         _verdict(look, person, there[person.name], words.get(person.name, Words()), theirs[person.name], silent)
         for person in lesson.people
@@ -252,7 +257,7 @@ def _verdict(
     there, is_out = _with_out(there, words.out)
     inside = look.clip(there)
     found = look.finding(inside)
-    result, counts = _result(found, words)
+    result, counts = _result(found, words, look.is_over)
     open_stays = [stay.id for stay in own if stay.end is None]
     is_silent = bool(open_stays) and all(stay in silent for stay in open_stays)
     return Verdict(

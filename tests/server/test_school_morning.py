@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Dict, Tuple
 
 from rollcall.server import facts
 from rollcall.server.verdicts import lesson_table, term_table
@@ -11,11 +11,12 @@ from tests.server.school import CLASS_7B, CLASS_9A, School, at, clock_of, writte
 NAMES = [person.name for person in CLASS_7B]
 FIRST, EARLY, LATE, ABSENT = NAMES[1], NAMES[2:22], NAMES[22:24], NAMES[24:]
 MIA, GROESSL, HOLM, BERG, HORN = "Mia Lee", "Jörg Größl", "Søren Holm", "Finn Berg", "Uta Horn"
+NINE = [person.name for person in CLASS_9A]
 Row = Tuple[str, ...]
 
 
 def play() -> School:
-    """7b from 08:00 to 10:30, 9a from 10:40. Everything is told to the server as it happens."""
+    """From 07:30 to 08:12, the begin of the lesson of 7b. Everything is told to the server as it happens."""
     school = School("07:30")
     book = school.book
     school.note(book.set_class(["7b"]))
@@ -41,11 +42,14 @@ def play() -> School:
     return school
 
 
-def rest_of_the_morning(school: School) -> None:
-    school.to("08:15")
-    school.lose(HOLM, silent_for=20)
-    school.to("08:18")
-    school.join(HOLM)  # it crashed, and is back with its row
+def rest_of_7b(school: School) -> None:
+    """Two crash and return, the server is killed at 08:20 and is back at 08:21, one leaves early, the server's machine
+    sleeps from 08:30 to 08:40, the lesson ends at 08:48."""
+    for clock, name, back in (("08:14:20", HOLM, "08:16:00"), ("08:17:20", HORN, "08:18:30")):
+        school.to(clock)
+        school.lose(name, silent_for=20)
+        school.to(back)
+        school.join(name)  # with its row, by its token
     school.to("08:20")
     names = list(school.members)
     school.kill()
@@ -57,131 +61,122 @@ def rest_of_the_morning(school: School) -> None:
         school.join(name, "Herr Vogt" if name == "visitor" else "")
     assert school.counts == {"here": 25, "missing": 1, "excused": 1}
     school.to("08:25")
+    school.leave(BERG)
     school.note(school.book.mark([BERG], facts.MARK_NOTE, "Ms Gray", note="=1+1"))
+    assert school.counts == {"here": 24, "left": 1, "missing": 1, "excused": 1}
     school.to("08:30")
     school.sleep_until("08:40")
-    for name in names:
-        if name != "visitor":
-            school.lose(name, silent_for=600)
+    here = [name for name in names if name not in ("visitor", BERG)]
+    for name in here:
+        school.lose(name, silent_for=600)
     school.to("08:40:06")
-    for name in names:
-        if name != "visitor":
-            school.join(name)
-    school.to("09:15")
-    school.lose(HORN, silent_for=20)
-    school.to("09:16:40")
-    school.join(HORN)
-    school.to("09:40")
-    school.leave(BERG)
-    drill(school, [name for name in names if name not in ("visitor", BERG)])
+    for name in here:
+        school.join(name)
+    school.to("08:41:20")
+    school.lose(GROESSL, silent_for=20)  # for good
+    school.to("08:48")
+    school.note(school.book.end())
+
+
+def lesson_of_9a(school: School) -> None:
+    """From 08:50 to 10:30 with a drill at 10:12, and with a laptop of 7b that was left on."""
+    for name in [*EARLY, *LATE]:
+        if name != BERG:
+            school.leave(name)
+    for number, name in enumerate(NINE[:6]):
+        school.to(clock_of(at("08:48:10") + 15 * number))
+        school.join(name)
+    school.to("08:50")
+    now = school.book.class_list()
+    assert now is not None and now.comes == "9a" and now.classes == ("7b",)
+    school.note(school.book.begin_class(["9a"]))
+    assert school.counts == {"here": 6, "expected": 2}
+    school.to("08:55")
+    assert school.counts == {"here": 6, "missing": 2}
+    school.to("10:12:20")
+    for name in NINE[:6]:
+        school.lose(name, silent_for=20)
+    event = school.book.class_list().event  # type: ignore[union-attr]
+    assert event is not None and (clock_of(event.begin), event.count) == ("10:12:00", 6)
+    school.to("10:24")
+    for name in NINE[:5]:
+        school.join(name)  # the sixth does not come back
     school.to("10:30")
     school.note(school.book.end())
 
 
-def drill(school: School, names: List[str]) -> None:
-    """All vanish at 10:12 and are back by 10:24; Größl stays away for good."""
-    school.to("10:12:20")
-    for name in names:
-        school.lose(name, silent_for=20)
-    event = school.book.class_list().event  # type: ignore[union-attr]
-    assert event is not None and (clock_of(event.begin), event.count) == ("10:12:00", 23)
-    school.to("10:24")
-    for name in names:
-        if name != GROESSL:
-            school.join(name)
+def present(since: str, until: str = "08:48", away: float = 0) -> str:
+    return f"{at(until) - max(at('08:00'), at(since)) - away:g}"
 
 
 def by_hand() -> Dict[str, Row]:
     """The register of 7b, written by hand."""
-    whole = str(2 * 3600 + 1800)
     rows: Dict[str, Row] = {}
-    for number, name in enumerate(EARLY):
-        came = at("07:58") + 15 * number
-        late = max(0.0, came - at("08:00"))
-        rows[name] = ("on time", "stayed", "present", clock_of(came), "10:30:00", f"{float(whole) - late:g}", "")
+    came = {name: clock_of(at("07:58") + 15 * number) for number, name in enumerate(EARLY)}
+    for name, clock in {**came, MIA: "08:03:00"}.items():
+        rows[name] = ("on time", "stayed", "present", clock, "08:48:00", present(clock), "")
     for name in LATE:
-        rows[name] = ("late by 720 s", "stayed", "late", "08:12:00", "10:30:00", f"{float(whole) - 720:g}", "")
-    for name in ABSENT:
-        rows[name] = ("never", "", "unexcused", "", "", "0", "")
+        rows[name] = ("late by 720 s", "stayed", "late", "08:12:00", "08:48:00", present("08:12"), "")
     rows[ABSENT[0]] = ("never", "", "excused", "", "", "0", "")
     rows[ABSENT[1]] = ("on time", "stayed", "present", "", "", "0", "")
-    rows[MIA] = ("on time", "stayed", "present", "08:03:00", "10:30:00", f"{9000 - 180:g}", "")
-    rows[GROESSL] = (
-        "on time",
-        "lost at 10:12:00",
-        "present",
-        "07:41:00",
-        "10:12:00",
-        f"{at('10:12') - at('08:00'):g}",
-        "",
-    )
-    *_, holm_came, _, _, _ = rows[HOLM]
-    rows[HOLM] = ("on time", "stayed", "present", holm_came, "10:30:00", f"{9000 - 200:g}", "08:14:40-08:18:00")
-    rows[HORN] = (*rows[HORN][:5], f"{9000 - 720 - 120:g}", "09:14:40-09:16:40")
-    rows[BERG] = (*rows[BERG][:1], "left early at 09:40:00", *rows[BERG][2:4], "09:40:00", "", "")
-    present = at("09:40") - max(at("08:00"), at("07:58") + 15 * EARLY.index(BERG))
-    rows[BERG] = (*rows[BERG][:5], f"{present:g}", "")
+    rows[ABSENT[2]] = ("never", "", "unexcused", "", "", "0", "")
+    gap = ("08:14:00-08:16:00", "08:17:00-08:18:30")
+    rows[HOLM] = (*rows[HOLM][:5], present(came[HOLM], away=120), gap[0])
+    rows[HORN] = (*rows[HORN][:5], present("08:12", away=90), gap[1])
+    left = present(came[BERG], "08:25")
+    rows[BERG] = ("on time", "left early at 08:25:00", "present", came[BERG], "08:25:00", left, "")
+    lost = present("07:41", "08:41")
+    rows[GROESSL] = ("on time", "lost at 08:41:00", "present", "07:41:00", "08:41:00", lost, "")
+    return rows
+
+
+def nine_by_hand() -> Dict[str, Row]:
+    """The register of 9a. The drill is nobody's absence; who did not come back from it was lost then."""
+    rows: Dict[str, Row] = dict.fromkeys(NINE, ("never", "", "unexcused", "", "", "0", ""))
+    for number, name in enumerate(NINE[:6]):
+        clock = clock_of(at("08:48:10") + 15 * number)
+        rows[name] = ("on time", "stayed", "present", clock, "10:30:00", "6000", "")
+    rows[NINE[5]] = ("on time", "lost at 10:12:00", "present", "08:49:25", "10:12:00", "4920", "")
     return rows
 
 
 def test_a_school_morning_is_what_a_person_would_write_by_hand() -> None:
     school = play()
-    rest_of_the_morning(school)
-    seven_b = school.ended[0]
-    lines = school.lines(seven_b.id)
+    rest_of_7b(school)
+    lesson_of_9a(school)
+    seven, nine = school.ended
+    assert [clock_of(one) for one in (seven.begin, seven.end, nine.begin, nine.end)] == [
+        *("08:00:00", "08:48:00", "08:50:00", "10:30:00"),
+    ]
+    lines = school.lines(seven.id)
     assert {name: written(line) for name, line in lines.items()} == by_hand()
+    assert {name: written(line) for name, line in school.lines(nine.id).items()} == nine_by_hand()
     assert (lines[ABSENT[0]].note or lines[MIA]).note == "dentist"
     assert lines[ABSENT[1]].found.came == facts.NEVER, "the computer's finding stays beside the mark"
 
-    table = school.book.table(seven_b.id)
-    assert table is not None and table.counted
-    assert [(clock_of(one.begin), clock_of(one.end), one.why) for one in table.pauses] == [
+    first, second = school.book.table(seven.id), school.book.table(nine.id)
+    assert first is not None and second is not None and first.counted and second.counted
+    assert [(clock_of(one.begin), clock_of(one.end), one.why) for one in first.pauses] == [
         ("08:20:00", "08:21:00", facts.DOWN),
         ("08:30:00", "08:40:00", facts.ASLEEP),
     ]
-    assert [(clock_of(drill.begin), drill.count) for drill in table.drills] == [("10:12:00", 23)]
-    guests = [(guest.name, clock_of(guest.first), clock_of(guest.last)) for guest in table.guests]
-    assert guests == [("Herr Vogt", "08:03:00", "10:30:00")]
+    assert first.drills == () and [(clock_of(one.begin), one.count) for one in second.drills] == [("10:12:00", 6)]
+    guests = [
+        [(one.name, clock_of(one.first), clock_of(one.last)) for one in table.guests] for table in (first, second)
+    ]
+    assert guests[0] == [("Herr Vogt", "08:03:00", "08:48:00")]
+    # Mia's laptop was left on: in the lesson of 9a it is a guest's, since she came back from the pause of before.
+    assert [name for name, _, _ in guests[1]] == ["Herr Vogt", "mia"] and second.guests[1].present == 6000
 
-    # From the record alone, as a report of another day: the same.
-    kinds = (facts.Stay, facts.Pause, facts.Mark, facts.Identification)
-    stays, pauses, marks, said = ([one for one in school.record.values() if isinstance(one, kind)] for kind in kinds)
-    again = lesson_table(table.lesson, stays, pauses, marks, said)  # type: ignore[arg-type]
-    assert [written(line) for line in again.lines] == [written(line) for line in table.lines]
-    assert again.guests == table.guests and again.drills == table.drills
-
-
-def test_the_next_class_is_another_lesson_and_a_laptop_left_on_is_a_guest_in_it() -> None:
-    school = play()
-    rest_of_the_morning(school)
-    for name in list(school.members):
-        if name not in (MIA, "mia"):
-            school.leave(name) if name != "visitor" else None
-    school.to("10:36")
-    nine = [person.name for person in CLASS_9A]
-    for number, name in enumerate(nine[:6]):
-        school.to(clock_of(at("10:36") + 30 * number))
-        school.join(name)
-    now = school.book.class_list()
-    assert now is not None and now.comes == "9a" and now.classes == ("7b",)
-    school.to("10:40")
-    school.note(school.book.begin_class(["9a"]))
-    assert school.counts == {"here": 6, "expected": 2}
-    school.to("10:50")
-    assert school.counts == {"here": 6, "missing": 2}
-    school.to("11:30")
-    school.note(school.book.end())
-    seven_b, nine_a = school.ended
-    assert [clock_of(one) for one in (seven_b.begin, seven_b.end)] == ["08:00:00", "10:30:00"]
-    table = school.book.table(nine_a.id)
-    assert table is not None
-    assert [line.counts for line in table.lines] == ["present"] * 6 + ["unexcused"] * 2
-    assert [guest.name for guest in table.guests] == ["Herr Vogt", "mia"]
-
-    first = school.book.table(seven_b.id)
-    assert first is not None
-    terms = [term_table(name, [first, table]) for name in ("7b", "9a")]
+    terms = [term_table(name, [first, second]) for name in ("7b", "9a")]
     assert [len(term.lessons) for term in terms] == [1, 1]
     totals = {row.name: (row.present, row.late, row.left_early, row.excused, row.unexcused) for row in terms[0].rows}
     assert totals[MIA] == (1, 0, 0, 0, 0) and totals[HORN] == (1, 1, 0, 0, 0) and totals[BERG] == (1, 0, 1, 0, 0)
     assert totals[ABSENT[0]] == (0, 0, 0, 1, 0) and totals[ABSENT[2]] == (0, 0, 0, 0, 1)
+
+    # From the record alone, as a report of another day: the same.
+    kinds = (facts.Stay, facts.Pause, facts.Mark, facts.Identification)
+    stays, pauses, marks, said = ([one for one in school.record.values() if isinstance(one, kind)] for kind in kinds)
+    for table in (first, second):
+        again = lesson_table(table.lesson, stays, pauses, marks, said, table.until)  # type: ignore[arg-type]
+        assert again.lines == table.lines and again.guests == table.guests and again.drills == table.drills

@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any, List, Optional, Sequence, Tuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollcall.server import facts
 from rollcall.server.facts import ASLEEP, PAUSED, RENAMED, Identification, Lesson, Mark, Pause, Person, Stay, Verdict
 from rollcall.server.verdicts import drill_now, lesson_table, term_table
+
+unhurried = settings(deadline=None)  # a machine that does much else is no failure
 
 MIA, BEN = "Mia Lee", "Ben Roth"
 LESSON = Lesson("L", ("7b",), (Person(MIA, "A", "7b"), Person(BEN, "", "7b")), 10_000.0, 15_400.0)
@@ -231,7 +233,8 @@ spans = st.lists(
 ).map(lambda raw: [(float(begin), float(begin + length), how) for begin, length, how in raw])
 
 
-@given(spans, spans, st.integers(-100, 6000))
+@unhurried
+@given(spans, spans, st.integers(13_000, 14_000))
 def test_whatever_happened_every_line_is_consistent(mias: List[Span], bens: List[Span], now: int) -> None:
     own = [*stays(*mias), *stays(*bens, name=BEN)]
     for lesson in (LESSON, replace(LESSON, end=None)):
