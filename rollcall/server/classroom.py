@@ -32,8 +32,8 @@ from rollcall.server.record import Record
 from rollcall.server.record_file import RecordError
 from rollcall.server.registrar import Registrar
 from rollcall.server.timetable import read_bells
-from rollcall.wire.clock import monotonic
 from rollcall.wire.class_messages import ClassList, PersonRow, Vanished
+from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BACKLOGGED, Connection
 from rollcall.wire.messages import MEMBER
 from rollcall.wire.text import counted, printable
