@@ -134,3 +134,31 @@ def _lock(descriptor: int) -> bool:
             if not is_held or time.monotonic() >= deadline:
                 return False
         time.sleep(STEP)
+
+
+class Hold:
+    """The lock whose file is ``path``, held until `close`, against every other program and every other `Hold`.
+
+    Raises `BlockingIOError` if somebody holds it, and other `OSError`s if the file cannot be made. Where the system has
+    no locks (some network drives) it is held by everybody.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(self._descriptor, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # 0 is what Wine's C library makes of Windows' "lock violation".
+            if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK, 0):
+                os.close(self._descriptor)
+                raise BlockingIOError(error.errno, "somebody else holds it", str(path)) from None
+
+    def close(self) -> None:
+        """Let others have it. The system does the same when the process ends, however it ends."""
+        if sys.platform == "win32":
+            with contextlib.suppress(OSError):  # closing the file does not give it back at once there
+                msvcrt.locking(self._descriptor, msvcrt.LK_UNLCK, 1)
+        os.close(self._descriptor)
