@@ -1,0 +1,86 @@
+"""The folder ``attendance/``: the table of each lesson as CSV and HTML, for people who will never type a command.
+
+Two files a lesson, named by its begin and its class. They are written again when the lesson is corrected, and go when
+it is thrown away, when they are older than the record is kept, and line by line when somebody must be forgotten: that
+is why a row is a line in both.
+
+Files are replaced in one step and may be read by their owner only. Whoever calls waits for the disk: the record's
+thread, or a command. Errors are OSError.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import List, Optional
+
+from rollcall.program.files import patiently, replace
+from rollcall.server.facts import Lesson, LessonTable
+from rollcall.server.report_html import page
+from rollcall.server.report_values import lesson_csv
+from rollcall.server.reports import lesson_sheet
+
+FOLDER = "attendance"
+"""In the data folder."""
+
+ENDINGS = (".csv", ".html")
+
+_OURS = re.compile(r"(\d{4}-\d\d-\d\d) \d{4} .+\.(csv|html)")
+MOST_CLASS = 80
+"""Characters of the classes in a file's name."""
+
+
+def stem(lesson: Lesson) -> str:
+    """``2026-11-25 0800 7b``: a file's name without its ending."""
+    when = time.strftime("%Y-%m-%d %H%M", time.localtime(lesson.begin or 0))
+    classes = "+".join(re.sub(r"[^\w-]+", "_", one).strip("_") for one in lesson.classes)[:MOST_CLASS]
+    return f"{when} {classes or 'lesson'}"
+
+
+def write(data: Path, table: LessonTable, before: Optional[Lesson] = None, delimiter: str = ",") -> List[Path]:
+    """Write both files of a lesson; which ones. ``before`` is the lesson as it was when they were last written. Of a
+    lesson that was thrown away, or has not begun, there are none afterwards."""
+    keep = table.lesson.begin is not None and not table.lesson.discarded
+    if before is not None and (not keep or stem(before) != stem(table.lesson)):
+        remove(data, before)
+    if not keep:
+        remove(data, table.lesson)
+        return []
+    folder = data / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files = [folder / (stem(table.lesson) + ending) for ending in ENDINGS]
+    for file, content in zip(files, (lesson_csv(table, delimiter), page(lesson_sheet(table)))):
+        replace(file, content)
+    return files
+
+
+def remove(data: Path, lesson: Lesson) -> None:
+    """Delete the files of that lesson, if there are any."""
+    for ending in ENDINGS:
+        _unlink(data / FOLDER / (stem(lesson) + ending))
+
+
+def exist(data: Path, lesson: Lesson) -> bool:
+    """Whether the files of that lesson have been written."""
+    return any((data / FOLDER / (stem(lesson) + ending)).exists() for ending in ENDINGS)
+
+
+def expire(data: Path, before: float) -> None:
+    """Delete the tables of all days before that of the Unix time ``before``. Files that are not ours stay."""
+    day = time.strftime("%Y-%m-%d", time.localtime(max(0.0, before)))
+    for file in ours(data):
+        if file.name[:10] < day:
+            _unlink(file)
+
+
+def ours(data: Path) -> List[Path]:
+    """All tables that were written, the oldest first."""
+    folder = data / FOLDER
+    if not folder.is_dir():
+        return []
+    return sorted(file for file in folder.iterdir() if _OURS.fullmatch(file.name))
+
+
+def _unlink(file: Path) -> None:
+    patiently(lambda: file.unlink(missing_ok=True))
