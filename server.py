@@ -55,6 +55,7 @@ from rollcall.server.machine import (
     use_small_stacks,
 )
 from rollcall.server.observers import Observers
+from rollcall.server.record_arguments import is_about_record
 from rollcall.server.room import Room
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
@@ -321,6 +322,10 @@ def listen(
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the server until SIGINT, SIGTERM or SIGHUP. Returns the exit code: 0, 1 (cannot listen, or a thread did not
     end), 2 (configuration, or a closed room that cannot be closed)."""
+    if is_about_record(argv):
+        from rollcall.server import attendance  # and what it needs: a server that serves does without
+
+        return attendance.main(argv)
     observers = Observers()
     own_files = OwnFiles()  # held while the program runs: whoever cleans up temporary files passes them by
     try:
