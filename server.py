@@ -40,7 +40,7 @@ from rollcall.program.folders import data_folder
 from rollcall.program.frozen import OwnFiles, program_name
 from rollcall.program.os_errors import BLOCKED, is_blocked, is_taken, number_of, reason
 from rollcall.program.signals import Signals
-from rollcall.server import attendance, lesson_start
+from rollcall.server import lesson_start
 from rollcall.server.beacon import Beacon
 from rollcall.server.class_text import ClassError
 from rollcall.server.config import ConfigError, ServerConfig, load
@@ -58,6 +58,7 @@ from rollcall.server.machine import (
     use_small_stacks,
 )
 from rollcall.server.observers import Observers
+from rollcall.server.record_arguments import is_about_record
 from rollcall.server.room import Room
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
@@ -327,9 +328,10 @@ def listen(
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the server until SIGINT, SIGTERM or SIGHUP. Returns the exit code: 0, 1 (cannot listen, or a thread did not
     end), 2 (configuration, or a closed room that cannot be closed)."""
-    of_record = attendance.main(argv)
-    if of_record is not None:
-        return of_record
+    if is_about_record(argv):
+        from rollcall.server import attendance  # and what it needs: a server that serves does without
+
+        return attendance.main(argv)
     observers = Observers()
     own_files = OwnFiles()  # held while the program runs: whoever cleans up temporary files passes them by
     try:

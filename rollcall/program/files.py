@@ -151,7 +151,8 @@ class Hold:
             else:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            # 0 is what Wine's C library makes of Windows' "lock violation".
+            if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK, 0):
                 os.close(self._descriptor)
                 raise BlockingIOError(error.errno, "somebody else holds it", str(path)) from None
 

@@ -12,7 +12,6 @@ import logging
 from typing import Any, Callable, Dict, FrozenSet, NamedTuple, Union
 
 from protocol import KICKED, Error
-from rollcall.server import class_acts
 from rollcall.server.acting import Asker, NotDone
 from rollcall.wire.class_messages import (
     Attendance,
@@ -106,19 +105,30 @@ def _substitute(asker: Asker, message: Substitute) -> Done:
     return Done("substitute", message.ref, "until midnight", code)
 
 
+def _about_class(name: str) -> Callable[[Asker, Any], Done]:
+    """An act of ``class_acts.py``, which brings the record and its reports: only a server with a class needs them."""
+
+    def run(asker: Asker, message: Any) -> Done:
+        from rollcall.server import class_acts
+
+        return class_acts.guarded(getattr(class_acts, name), asker, message)
+
+    return run
+
+
 _TEACHERS = frozenset((TEACHER,))
 _BOTH = frozenset((TEACHER, SUBSTITUTE))
 
 ACTS: Dict[type, Act] = {
     Kick: Act(_kick, _TEACHERS),
     Substitute: Act(_substitute, _TEACHERS),
-    FollowClass: Act(class_acts.follow, _BOTH),
-    SetClass: Act(class_acts.guarded(class_acts.set_class), _TEACHERS),
-    LessonAct: Act(class_acts.guarded(class_acts.lesson), _BOTH),
-    Identify: Act(class_acts.guarded(class_acts.identify), _TEACHERS),
-    MarkAct: Act(class_acts.guarded(class_acts.mark), _BOTH),
-    ImportClass: Act(class_acts.guarded(class_acts.import_class), _TEACHERS),
-    SaveClass: Act(class_acts.guarded(class_acts.save_class), _TEACHERS),
-    Attendance: Act(class_acts.guarded(class_acts.attendance), _TEACHERS),
+    FollowClass: Act(_about_class("follow"), _BOTH),
+    SetClass: Act(_about_class("set_class"), _TEACHERS),
+    LessonAct: Act(_about_class("lesson"), _BOTH),
+    Identify: Act(_about_class("identify"), _TEACHERS),
+    MarkAct: Act(_about_class("mark"), _BOTH),
+    ImportClass: Act(_about_class("import_class"), _TEACHERS),
+    SaveClass: Act(_about_class("save_class"), _TEACHERS),
+    Attendance: Act(_about_class("attendance"), _TEACHERS),
 }
 """Every act there is, by its message, and whose it is."""

@@ -9,8 +9,8 @@
     python server.py --forget "Mia Lee"                        forget her
     python server.py --check-record                            is the database whole?
 
-``--csv FILE``, ``--html FILE`` and ``--json FILE`` write a report instead of showing it. `add_arguments` adds the
-options to the server's own, `run` does what they say, in the main thread, which may wait for a disk and a terminal:
+``--csv FILE``, ``--html FILE`` and ``--json FILE`` write a report instead of showing it. The options are those of
+``record_arguments.py``; `run` does what they say, in the main thread, which may wait for a disk and a terminal:
 nothing else runs then. Reports read a record to which a server writes at this moment; only ``--forget`` wants it
 stopped.
 """
@@ -33,9 +33,12 @@ from rollcall.server import report_values as values
 from rollcall.server import report_words as words
 from rollcall.server.about import about_json, about_sheet
 from rollcall.server.class_text import ClassError
+from rollcall.server.config import ConfigError
+from rollcall.server.config import load as load_settings
 from rollcall.server.facts import Lesson, TermRow, TermTable
 from rollcall.server.forgetting import forget_person
 from rollcall.server.names import key, same
+from rollcall.server.record_arguments import add_arguments
 from rollcall.server.record_check import check
 from rollcall.server.record_file import RecordError, said, sqlite
 from rollcall.server.record_reading import Recorded, load
@@ -50,9 +53,6 @@ from rollcall.wire.text import printable, quoted
 
 CLASSES = "classes"
 """The folder of the class lists, in the data folder, unless the settings have another."""
-
-OPTIONS = ("--attendance", "--about", "--forget", "--check-record", "--csv", "--html", "--json")
-"""Those of `add_arguments` that only somebody uses who wants something of the record."""
 
 NEAR = 3600.0
 """Seconds by which somebody may be wrong about when a lesson was."""
@@ -74,38 +74,29 @@ class Report(NamedTuple):
     json: Callable[[], bytes]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this module. ``--name`` is the server's own; here it is whose page is wanted."""
-    group = parser.add_argument_group("the record, without starting a server")
-    group.add_argument(
-        "--attendance", metavar="WHAT", nargs="*",
-        help='the last lesson; or: list, "2026-11-25 08:00", term (with --class, or --name for one person)',
-    )  # fmt: skip
-    group.add_argument(
-        "--class", metavar="CLASS", dest="classes", action="append", help="the class, or each of several"
-    )
-    for form, what in (("csv", "a spreadsheet"), ("html", "a page to print"), ("json", "JSON, for programs")):
-        group.add_argument(f"--{form}", metavar="FILE", type=Path, help=f"write the report to FILE, as {what}")
-    group.add_argument("--delimiter", metavar="D", default=",", help="between columns of --csv: , or ; or tab")
-    group.add_argument("--about", metavar="NAME", help="all that is kept of one person")
-    group.add_argument("--forget", metavar="NAME", help="forget one person, in all files; the server must not run")
-    group.add_argument("--check-record", action="store_true", help="check the database of the record")
-
-
-def main(argv: Optional[Sequence[str]], classes: Optional[Path] = None) -> Optional[int]:
-    """As `run`, of a command line that may be about something else: None then."""
-    given = sys.argv[1:] if argv is None else argv
-    if not any(word.partition("=")[0] in OPTIONS for word in given):
-        return None
+def main(argv: Optional[Sequence[str]] = None, classes: Optional[Path] = None) -> int:
+    """As `run`, of a whole command line, which must be about the record (`is_about_record`)."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--name")
     parser.add_argument("--log-file", type=Path)
+    parser.add_argument("--config", type=Path)
     add_arguments(parser)
-    arguments, others = parser.parse_known_args(given)
+    arguments, others = parser.parse_known_args(argv)
     if others:
         _to(sys.stderr)(f"{printable(others[0])}: cannot be used together with a command about the record")
         return 2
-    return run(arguments, classes=classes)
+    try:
+        code = run(arguments, classes=classes or _configured(arguments.config))
+    except ConfigError as error:
+        _to(sys.stderr)(str(error))
+        return 2
+    return 2 if code is None else code
+
+
+def _configured(file: Optional[Path]) -> Optional[Path]:
+    """The folder of class lists that the settings name, if they name one. Raises `ConfigError`."""
+    config = load_settings([] if file is None else ["--config", str(file)]).config
+    return config.path_of(config.classes) if config.classes else None
 
 
 def run(

@@ -66,16 +66,12 @@ def _folder(asker: Asker) -> ClassFolder:
     return folder
 
 
-def guarded(act: Callable[[Asker, Any], Done]) -> Callable[[Asker, Any], Done]:
+def guarded(act: Callable[[Asker, Any], Done], asker: Asker, message: Any) -> Done:
     """The act, whose refusals are sentences for the person who asked."""
-
-    def run(asker: Asker, message: Any) -> Done:
-        try:
-            return act(asker, message)
-        except (Refused, ClassError, RecordError) as why:
-            raise NotDone(str(why)) from None
-
-    return run
+    try:
+        return act(asker, message)
+    except (Refused, ClassError, RecordError) as why:
+        raise NotDone(str(why)) from None
 
 
 def follow(asker: Asker, message: FollowClass) -> Done:

@@ -19,24 +19,25 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 from protocol import LOST, Entry, Error, encode
 from rollcall.program.awake import Awake
-from rollcall.server import attendance_files
-from rollcall.server.classes import ClassFolder
 from rollcall.server.config import ServerConfig
 from rollcall.server.journal import Journal
-from rollcall.server.lesson import Answer, LessonBook
-from rollcall.server.record import Record
-from rollcall.server.record_file import RecordError
-from rollcall.server.registrar import Registrar
 from rollcall.server.timetable import read_bells
 from rollcall.wire.class_messages import ClassList, PersonRow, Vanished
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BACKLOGGED, Connection
 from rollcall.wire.messages import MEMBER
 from rollcall.wire.text import counted, printable
+
+if TYPE_CHECKING:  # a server without a class does without them
+    from rollcall.server.classes import ClassFolder
+    from rollcall.server.lesson import Answer, LessonBook
+    from rollcall.server.lesson_state import Fact, WallTime
+    from rollcall.server.record import Record
+    from rollcall.server.registrar import Registrar
 
 log = logging.getLogger("rollcall.classroom")
 
@@ -46,7 +47,7 @@ TURN = 1.0
 STUCK_AFTER = 2.0
 """Seconds that `stop` waits for the thread."""
 
-REMEMBERED = 36 * 3600.0
+REMEMBERED = 16 * 3600.0
 """Seconds of the record that a start reads: a lesson that goes on, and those of today that may still be corrected."""
 
 OFFER_PAUSE = 1.0
@@ -76,9 +77,7 @@ class Classroom:
     ) -> None:
         self._config, self._journal, self._data = config, journal, data
         self._dismiss, self._finish, self._wall_clock = dismiss, finish, wall_clock
-        self.folder: Optional[ClassFolder] = None
-        if config.classes or data is not None:
-            self.folder = ClassFolder(config.path_of(config.classes) if config.classes else data_classes(data))
+        self._folder: Optional[ClassFolder] = None
         self.book: Optional[LessonBook] = None
         self._record: Optional[Record] = None
         self._registrar: Optional[Registrar] = None
@@ -99,51 +98,66 @@ class Classroom:
         """Whether what happens here is written down."""
         return self._record is not None
 
+    @property
+    def folder(self) -> Optional[ClassFolder]:
+        """The lists, or None if there is no place for them."""
+        from rollcall.server.classes import ClassFolder
+
+        if self._folder is None and (self._config.classes or self._data is not None):
+            self._folder = ClassFolder(folder_of(self._config, self._data))
+        return self._folder
+
     def open(self, here: Callable[[], Iterable[Entry]], log_file: Optional[Path] = None) -> LessonBook:
         """From now on there is a class, or everything is recorded. ``here`` are those who came before."""
+        from rollcall.server.lesson import LessonBook
+        from rollcall.server.lesson_state import WallTime
+
         with self._lock:
             if self.book is not None:
                 return self.book
-            config = self._config
-            book = LessonBook(
-                bells=read_bells(config.bells), late_after=config.late_after, timeout=config.connection_timeout
-            )
-            self._begin_record(book, log_file)
+            config, wall = self._config, WallTime(self._wall_clock)
+            timeout, late_after = config.connection_timeout, config.late_after
+            book = LessonBook(wall, read_bells(config.bells), late_after, timeout)
+            self._here = here
+            self._lists = self._know(book)
+            if config.record != NEVER and self._data is not None:
+                self._begin_record(book, self._data, wall, log_file)
             self.book = book  # from here on handlers tell it who comes
-        self._here = here
-        self.reload()
         for entry in here():
             self.joined(entry, "")
         self._thread.start()
         return book
 
-    def _begin_record(self, book: LessonBook, log_file: Optional[Path]) -> None:
-        if self._config.record == NEVER or self._data is None:
-            return
-        clean = partial(attendance_files.expire, self._data)
-        record = Record(self._data, self._journal, self._config.record_days, log_file, clean)
-        facts = self._before()
-        self._record, self._registrar = record, None
-        if facts is not None:
-            answer = book.resume(facts[0], facts[1])
-            self._registrar = Registrar(record, book)
-            self._registrar.hand_on(answer.facts)
-        else:
-            self._registrar = Registrar(record, book)
-        record.start()
+    def _know(self, book: LessonBook) -> Tuple[str, ...]:
+        """Tell the book the lists as they are now; their names."""
+        if self.folder is None:
+            return ()
+        lists, troubles = self.folder.read_all()
+        for trouble in troubles:
+            self._journal.note(log, logging.WARNING, "a class cannot be read: %s", printable(trouble, 300))
+        self._done(book.know({name: list(people) for name, people in lists.items()}))
+        return tuple(lists)
 
-    def _before(self) -> Optional[Tuple[List[Any], float]]:
-        """What the record has of the last day and a half, and its last sign of life."""
-        from rollcall.server.record_reading import load
+    def _begin_record(self, book: LessonBook, data: Path, wall: WallTime, log_file: Optional[Path]) -> None:
+        """Go on with what the record knows of the last hours, and write from now on."""
+        from rollcall.server import attendance_files, record_reading
+        from rollcall.server.record import Record
+        from rollcall.server.record_file import RecordError
+        from rollcall.server.registrar import Registrar
 
-        assert self._data is not None
+        clean = partial(attendance_files.expire, data)
+        record = Record(data, self._journal, self._config.record_days, log_file, clean, wall)
+        facts: Sequence[Fact] = ()
         try:
-            known = load(self._data, since=self._wall_clock() - REMEMBERED)
+            known = record_reading.load(data, since=wall() - REMEMBERED)
+            before: List[Fact] = [*known.stays, *known.pauses, *known.lessons]
+            before += [*known.marks, *known.identifications]
+            facts = book.resume(before, known.alive).facts if known.alive else ()
         except RecordError as error:
             self._journal.note(log, logging.ERROR, "what was recorded before cannot be read: %s", error)
-            return None
-        values = [*known.stays, *known.pauses, *known.lessons, *known.marks, *known.identifications]
-        return (values, known.alive) if known.alive else None
+        self._record, self._registrar = record, Registrar(record, book)
+        record.start()
+        self._registrar.hand_on(facts)
 
     def stop(self) -> bool:
         """End the stays, write what is left, end both threads. False if one did not end in time."""
@@ -201,16 +215,10 @@ class Classroom:
 
     # --- the classes --------------------------------------------------------------------------------------------
 
-    def reload(self) -> List[str]:
-        """Read the lists again; a sentence for each that cannot be read."""
-        if self.folder is None or self.book is None:
-            return []
-        lists, troubles = self.folder.read_all()
-        for trouble in troubles:
-            self._journal.note(log, logging.WARNING, "a class cannot be read: %s", printable(trouble, 300))
-        self._lists = tuple(lists)
-        self._done(self.book.know({name: list(people) for name, people in lists.items()}))
-        return troubles
+    def reload(self) -> None:
+        """Read the lists again."""
+        if self.book is not None:
+            self._lists = self._know(self.book)
 
     def choose(self, classes: Sequence[str]) -> None:
         """It is about these classes now. Raises `Refused`."""
@@ -292,8 +300,8 @@ class Classroom:
         while not self._stopping.wait(TURN):
             try:
                 self._compare(book)
-                if book.wants_ticks:
-                    self._done(book.tick())
+                if book.wants_ticks and any(map(_is_begun, self._done(book.tick()).facts)):
+                    self.reload()  # by a bell, or an estimate
                 if self._config.keep_awake:
                     (awake.hold if book.is_running else awake.release)()
                 with self._lock:
@@ -340,7 +348,15 @@ class Classroom:
         return lines
 
 
-def data_classes(data: Optional[Path]) -> Path:
-    """The folder of the classes where the settings name none."""
+def folder_of(config: ServerConfig, data: Optional[Path]) -> Path:
+    """The folder of the classes. There is one if the settings name one, or there is a data folder."""
+    if config.classes:
+        return config.path_of(config.classes)
     assert data is not None
     return data / "classes"
+
+
+def _is_begun(fact: object) -> bool:
+    from rollcall.server.facts import Lesson
+
+    return isinstance(fact, Lesson) and fact.begin is not None and fact.end is None

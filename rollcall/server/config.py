@@ -24,6 +24,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from protocol import __version__
 from rollcall.program.frozen import bundled_file, program_folder, program_name
+from rollcall.server.record_arguments import add_arguments
 from rollcall.server.settings_text import explain, line_number, value_as_written
 from rollcall.server.timetable import read_bells
 from rollcall.wire.address import DEFAULT_PORT, parse_host, parse_port
@@ -240,15 +241,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", metavar="TEXT", help="the name that clients show for this server")
     parser.add_argument("--join-code", metavar="CODE", help="the code on the board; auto makes one, '' opens the room")
     parser.add_argument("--teacher-code", metavar="CODE", help="the code that makes a teacher")
-    parser.add_argument(
-        "--class", metavar="CLASS", dest="classes", action="append", default=[],
-        help="the class of this lesson, or a file to import it from; again for each of several",
-    )  # fmt: skip
     parser.add_argument("--check-config", action="store_true", help="check the settings, print them and exit")
     parser.add_argument("--verbose", action="store_true", help="log every ping and pong")
     parser.add_argument("--trace", action="store_true", help="print every line on the wire: < came in, > went out")
     parser.add_argument("--log-file", metavar="FILE", type=Path, help="append the log to FILE as well")
     parser.add_argument("--version", action="version", version=f"Rollcall server {__version__}")
+    add_arguments(parser)
     return parser
 
 
@@ -296,7 +294,7 @@ def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
         arguments.verbose,
         arguments.trace,
         arguments.log_file,
-        tuple(arguments.classes),
+        tuple(arguments.classes or ()),
         ignored,
     )
 

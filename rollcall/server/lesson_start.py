@@ -8,7 +8,7 @@ from typing import Callable, List, Optional, Sequence, Tuple
 
 from rollcall.server.class_text import ClassError
 from rollcall.server.classes import ClassFolder, import_file
-from rollcall.server.classroom import ALWAYS, data_classes
+from rollcall.server.classroom import ALWAYS, folder_of
 from rollcall.server.config import ServerConfig
 from rollcall.server.lesson import Refused
 from rollcall.server.room import Room
@@ -24,7 +24,7 @@ def classes_of(
         return ()
     if data is None and not config.classes:
         raise ClassError(f"{printable(given[0])}: there is no place for class lists; name one with the setting classes")
-    folder = ClassFolder(config.path_of(config.classes) if config.classes else data_classes(data))
+    folder = ClassFolder(folder_of(config, data))
     return tuple(_one(folder, text, say) for text in given)
 
 

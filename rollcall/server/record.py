@@ -63,8 +63,11 @@ RETRY = 5.0
 RETRY_MOST = 60.0
 """Seconds until a database that could not be written is tried again; twice as long each time, up to the latter."""
 
-STUCK_AFTER = 5.0
-"""Seconds that `Record.stop` waits for the last commit: longer than SQLite waits for somebody else's lock."""
+STUCK_AFTER = 2.0
+"""Seconds that `Record.stop` waits for the last commit. What is open then ends as after a crash."""
+
+TELL_AGAIN = 60.0
+"""Seconds between two lines about facts that were lost."""
 
 CLEAN_EVERY = 6 * 3600.0
 """Seconds between two looks for what has become too old. At the start of a run there is one as well."""
@@ -105,7 +108,7 @@ class Record:
         self._rows: Dict[Tuple[str, Any], Row] = {}
         self._open: Set[str] = set()  # stays and lessons
         self._devices_go = False
-        self._beat_at = self._clean_at = self._again_at = clock()
+        self._beat_at = self._clean_at = self._again_at = self._tell_at = clock()
         self._retry = RETRY
         self._keep(start_of_run(self.run, wall_clock(), None if log_file is None else str(log_file.absolute())))
 
@@ -140,6 +143,7 @@ class Record:
     # --- the record's thread ----------------------------------------------------------------------------------
 
     def _work(self) -> None:
+        self._turn()  # what is wrong with the database is told now, and not at the bell
         while not self._stopping.is_set():
             try:
                 self._take(self._waiting.get(timeout=BEAT / 2))
@@ -160,8 +164,9 @@ class Record:
                 self._take(self._waiting.get_nowait())
             except queue.Empty:
                 break
-        lost, self._lost = self._lost, 0
-        if lost:
+        if self._lost and (self._clock() >= self._tell_at or last):
+            lost, self._lost = self._lost, 0
+            self._tell_at = self._clock() + TELL_AGAIN
             self._say(logging.WARNING, "%s lost: the disk does not take them", counted(lost, "fact"))
         try:
             self._write(last)

@@ -40,7 +40,7 @@ DAMAGED = ".damaged-"
 
 APPLICATION = 0x526F6C6C  # "Roll": says whose database it is (https://sqlite.org/pragma.html#pragma_application_id)
 
-BUSY = 2.0
+BUSY = 1.0
 """Seconds for which somebody else's lock on the database is waited for: another report, a backup, a viewer."""
 
 _PRAGMAS = (

@@ -4,7 +4,7 @@ What a run did not live to write is added here, in the same way as its successor
 server died has ended with its last sign of life, and between two runs the server was down.
 
 Everything here has a connection of its own that cannot write, in the calling thread; it waits for the disk, and for
-another program's lock at most two seconds. Errors are `RecordError`, with a sentence for a person.
+another program's lock at most a second. Errors are `RecordError`, with a sentence for a person.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _downs(runs: List[_Run], since: float, until: float, told: List[Pause]) -> L
     for before, after in zip(runs, runs[1:]):
         begin, end = before.alive if before.ended is None else before.ended, after.began
         is_told = any(one.begin < end and (one.end is None or one.end > begin) for one in told)
-        if since <= end and begin <= until and not is_told:
+        if begin < end and since <= end and begin <= until and not is_told:  # not if the clock was put back
             found.append(Pause(f"down-{before.run}", begin, end, DOWN))
     return found
 

@@ -17,6 +17,9 @@ from rollcall.server.facts import CRASHED, Identification, Lesson, Mark, Pause, 
 
 VERSION = 1
 
+STOPPED = "stopped"
+"""How a stay ended that the server did not end before it stopped (see `rollcall.server.facts.CRASHED`)."""
+
 Fact = Union[Stay, Pause, Lesson, Mark, Identification]
 
 Statement = Tuple[str, Tuple[Any, ...]]
@@ -165,7 +168,7 @@ def end_of_run(run: int, now: float) -> List[Statement]:
     return [
         (
             "UPDATE stays SET ended = max(seen, ?), seen = max(seen, ?), how = ? WHERE ended IS NULL AND run = ?",
-            (now, now, CRASHED, run),
+            (now, now, STOPPED, run),
         ),
         ("UPDATE runs SET alive = ?, ended = ? WHERE run = ?", (now, now, run)),
     ]

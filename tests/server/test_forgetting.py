@@ -18,10 +18,7 @@ from rollcall.server.record_tables import Fact, end_of_run, row_of, start_of_run
 from rollcall.server.record_traces import SeveralPeople, of_person
 from rollcall.server.recorded import Tables
 from tests.server.test_attendance import command, shown
-from tests.server.test_reports import DAY, berlin
-
-__all__ = ["berlin"]
-pytestmark = pytest.mark.usefixtures("berlin")
+from tests.server.test_reports import DAY
 
 SIGUR = "Björk Sigurðardóttir"
 LIST = tuple(Person(name, "", "7b") for name in (SIGUR, "Ben Okafor", "Mia Lee", "Mia Sophie Lee"))

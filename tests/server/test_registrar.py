@@ -18,10 +18,8 @@ from rollcall.server.record_reading import load
 from rollcall.server.registrar import Registrar
 from rollcall.server.verdicts import lesson_table
 from tests.helpers import wait_until
-from tests.server.test_reports import DAY, berlin
-
-__all__ = ["berlin"]
-pytestmark = pytest.mark.usefixtures("berlin")
+from tests.server.school import School
+from tests.server.test_reports import DAY
 
 LESSON = Lesson("l1", ("7b",), (Person("Mia Lee", "", "7b"),), DAY, DAY + 5400)
 
@@ -131,3 +129,19 @@ def test_names_of_classes_make_names_of_files() -> None:
     assert stem(replace(LESSON, classes=("7b/../..", "Ma: LK 1"))) == "2026-11-25 0800 7b+Ma_LK_1"
     assert stem(replace(LESSON, classes=())) == "2026-11-25 0800 lesson"
     assert len(stem(replace(LESSON, classes=("x" * 200,)))) < 120
+
+
+def test_with_the_book_of_a_server(tmp_path: Path, record: Record) -> None:
+    school = School("07:55")
+    registrar = Registrar(record, school.book)
+    record.start()
+    registrar.hand_on(school.note(school.book.set_class(["7b"])).facts)
+    registrar.hand_on(school.note(school.book.joined(1, "Mia Lee")).facts)
+    school.to("08:00")
+    registrar.hand_on(school.note(school.book.begin()).facts)
+    school.to("09:30")
+    registrar.hand_on(school.note(school.book.end()).facts)
+    both = ["2026-11-25 0800 7b.csv", "2026-11-25 0800 7b.html"]
+    wait_until(lambda: names(tmp_path) == both, "the table in both forms")
+    assert "1 of 27 came; 0 excused, 26 without an excuse." in registrar.last_words()
+    wait_until(lambda: len(load(tmp_path).stays) == 1, "the stay")

@@ -8,17 +8,12 @@ import json
 import re
 from dataclasses import replace
 
-import pytest
-
 from rollcall.server.facts import Finding, Lesson, Mark, TermRow, TermTable, Verdict
 from rollcall.server.report_html import page
 from rollcall.server.report_term import ACROSS, LEGEND, MOST_SAID, person_sheet, term_sheet
 from rollcall.server.report_values import person_csv, term_csv, term_json
 from rollcall.server.sheet import DISCLAIMER, lines
-from tests.server.test_reports import DAY, berlin
-
-__all__ = ["berlin"]
-pytestmark = pytest.mark.usefixtures("berlin")
+from tests.server.test_reports import DAY
 
 LESSONS = tuple(Lesson(f"l{n}", ("7b",), (), DAY + n * 86400, DAY + n * 86400 + 5400) for n in range(4))
 
