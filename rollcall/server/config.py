@@ -390,8 +390,8 @@ def _convert(option: Option, value: Any, wrong: str) -> Any:
             return _check_code(option.key, value)
         if option.key == "discoverable_networks":
             parse_networks(value)
-        for name in re.split(r"[\s,;]+", value.strip()) if option.key == "board_names" and value.strip() else ():
-            parse_host(name)
+        if option.key == "board_names":
+            return ", ".join(parse_host(name) for name in re.split(r"[\s,;]+", value) if name)
     except ValueError as error:
         raise ConfigError(f"{wrong}: {error}") from None
     return float(value) if isinstance(option.default, float) else value
