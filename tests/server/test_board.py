@@ -171,7 +171,7 @@ def test_bad_requests_are_refused_in_the_same_clothes(data: bytes, expected: int
 
 @contextmanager
 def shared_server(folder: Path) -> Iterator[RollcallServer]:
-    server = RollcallServer(ServerConfig(host="127.0.0.1", port=0, downloads=str(folder)))
+    server = RollcallServer(ServerConfig(host="127.0.0.1", port=0, downloads=str(folder), discoverable=False))
     server.start()
     yield server
     server.stop()
