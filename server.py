@@ -42,6 +42,7 @@ from rollcall.program.os_errors import BLOCKED, is_blocked, is_taken, number_of,
 from rollcall.program.signals import Signals
 from rollcall.server import lesson_start
 from rollcall.server.beacon import Beacon
+from rollcall.server.browsers import BROWSERS
 from rollcall.server.class_text import ClassError
 from rollcall.server.config import ConfigError, ServerConfig, load
 from rollcall.server.gate import PLACES_MORE
@@ -64,7 +65,7 @@ from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import Connection, Trace
 from rollcall.wire.discovery import parse_networks
-from rollcall.wire.text import counted
+from rollcall.wire.text import counted, printable
 
 log = logging.getLogger("rollcall.server")
 
@@ -222,7 +223,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start the handler thread of an accepted connection, or refuse it if there are too many."""
         count, config = len(self.room), self.room.config
-        if count >= 2 * config.max_clients + PLACES_MORE + SPARE_CONNECTIONS:
+        if count >= 2 * config.max_clients + PLACES_MORE + BROWSERS + SPARE_CONNECTIONS:
             self._complain("server_full: %d connections; refusing more", count)
             self._refuse(request)
             return
@@ -375,7 +376,7 @@ def _run(argv: Optional[Sequence[str]], observers: Observers) -> int:
     except ClassError as error:
         observers.complain(f"{program}: --class {error}")
         return 2
-    raise_descriptor_limit(config.max_clients, 2 * SPARE_CONNECTIONS)  # the second half is being refused
+    raise_descriptor_limit(config.max_clients, 2 * (SPARE_CONNECTIONS + BROWSERS))  # half of them: refused, and files
     use_small_stacks()
     if config.one_cpu:
         run_on_one_cpu(config.max_clients)
@@ -400,9 +401,12 @@ def _serve(server: RollcallServer, observers: Observers, classes: Sequence[str])
     observers.note_in_file(listening)
     observers.say(*keys.describe())
     observers.say(*lesson_start.begin(server.room, classes))
-    told = tell_addresses(observers.say, host, port)
+    pages = server.room.config.board
+    told = tell_addresses(observers.say, host, port, pages=pages)
+    for offer in server.room.downloads.offers():
+        observers.say(f"To download: {printable(offer.name)}, {offer.size / 1e6:.1f} MB", f"  SHA-256 {offer.sum}")
     while signals.wait(math.inf if told else LOOK_AGAIN) is None:
-        told = tell_addresses(observers.say, host, port, once_there=True)
+        told = tell_addresses(observers.say, host, port, once_there=True, pages=pages)
     server.room.journal.note(log, logging.INFO, "stopping: telling %s", counted(len(server.room.roster), "client"))
     ended = server.stop()
     keys.forget_own_machine()

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from plots import draw_plots
-from scenarios import STUCK, Failed, Sample, expiry, joins, pings, slow_peers, stay
+from scenarios import STUCK, Failed, Sample, browsers, expiry, joins, pings, slow_peers, stay
 from servers import NAIVE, ROLLCALL, SERVERS, WS_ASYNCIO, WS_THREADS, Server, compiler
 
 COUNTS = (100, 1000, 5000, 10000)
@@ -128,6 +128,20 @@ def slow_scenario(members: int, seconds: float) -> Scenario:
     return Scenario(f"{STUCK} stopped", lambda server, folder: slow_peers(folder, members, seconds), bars)
 
 
+def browsers_scenario(boards: int, downloads: int, seconds: float) -> Scenario:
+    """A wall with boards, and a class that downloads the program."""
+
+    def bars(medians: Dict[str, Sample]) -> List[Bar]:
+        ours = medians[ROLLCALL.name]
+        return [
+            Bar(f"99th round trip (ms) beside {boards} boards, {downloads} downloads", ours["p99_ms_all"], most=50.0),
+            Bar(f"MiB for {boards} boards, {downloads} downloads", ours["mib_for_all"], most=16.0),
+            Bar("downloads that were cut off", ours["failed"], most=0),
+        ]
+
+    return Scenario("browsers", lambda server, folder: browsers(folder, boards, downloads, seconds), bars)
+
+
 def expiry_scenario(count: int, silent: int, seconds: float) -> Scenario:
     """Members fall silent."""
 
@@ -162,9 +176,11 @@ def scenarios(quick: bool) -> List[Scenario]:
         found += [pings_scenario(count, in_flight, 2.0 if quick else 4.0) for in_flight in sorted({64, count})]
     found += [joins_scenario(count, True) for count in ((200, 1000) if quick else (200, 1000, 2000))]
     if quick:
-        return [*found, slow_scenario(500, 3.0), expiry_scenario(1000, 30, 4.0), stay_scenario(1000, 10.0)]
+        found += [slow_scenario(500, 3.0), browsers_scenario(20, 30, 3.0)]
+        return [*found, expiry_scenario(1000, 30, 4.0), stay_scenario(1000, 10.0)]
     found.append(joins_scenario(200, False))
-    return [*found, slow_scenario(500, 5.0), expiry_scenario(10000, 200, 20.0), stay_scenario(10000, 120.0)]
+    found += [slow_scenario(500, 5.0), browsers_scenario(20, 30, 5.0)]
+    return [*found, expiry_scenario(10000, 200, 20.0), stay_scenario(10000, 120.0)]
 
 
 def median_of(runs: List[Sample]) -> Sample:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Set
 
+from browsers import folder_with_program
+
 from crowd import PING_LINE, Crowd, Member, hello, percentile
 from servers import HERE, ROLLCALL, Running, Server, compiled
 
@@ -65,9 +67,9 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
 
 
 @contextmanager
-def _helper(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def _helper(*arguments: str, script: str = "crowd.py") -> Iterator[subprocess.Popen[str]]:
     """A `crowd` program of its own that has said "ready"."""
-    command = [sys.executable, str(HERE / "crowd.py"), *arguments]
+    command = [sys.executable, str(HERE / script), *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:
             assert process.stdout is not None
@@ -181,6 +183,42 @@ def slow_peers(folder: Path, members: int, seconds: float) -> Sample:
     return {
         "p99_ms_without": without["p99"], "p99_ms_with": with_them["p99"], "p99_ratio": ratio,
         "kib_per_stuck": memory, "dropped": dropped,
+    }  # fmt: skip
+
+
+def browsers(folder: Path, boards: int, downloads: int, seconds: float) -> Sample:
+    """Round trips of 64 clients in a class of 200 of which 40 a second come and go; then the same while boards are open
+    and files of 9 MB are downloaded, each of them again and again."""
+    without: Sample = {}
+    with_boards: Sample = {}
+    with_all: Sample = {}
+    settings = {"max_clients": 300, "downloads": str(folder_with_program(folder))}
+    with Running(ROLLCALL, folder, **settings) as running:
+        crowd = Crowd(running.port)
+        try:
+            for number in range(200):
+                crowd.join(hello(number))
+                crowd.pump(0, AT_ONCE)
+            crowd.until(lambda: crowd.registered == 200, "registered")
+            number = _churn(crowd, 1.0, 200)
+            with steady_pings(running.port, 64, 640, without):
+                number = _churn(crowd, seconds, number)
+            before = running.resident_kib()
+            with _helper("boards", str(running.port), str(boards), script="browsers.py"):
+                with steady_pings(running.port, 64, 640, with_boards):
+                    number = _churn(crowd, seconds, number)
+                with _helper("downloads", str(running.port), str(downloads), script="browsers.py") as loaders:
+                    with steady_pings(running.port, 64, 640, with_all):
+                        number = _churn(crowd, seconds, number)
+                        memory = running.resident_kib() - before
+                    output, _ = loaders.communicate()
+        finally:
+            crowd.close()
+    loaded: Sample = json.loads(output)
+    return {
+        "p99_ms_without": without["p99"], "p99_ms_boards": with_boards["p99"], "p99_ms_all": with_all["p99"],
+        "worst_ms_all": with_all["worst"], "boards_ratio": with_boards["p99"] / without["p99"],
+        "mib_for_all": memory / 1024, **loaded,
     }  # fmt: skip
 
 

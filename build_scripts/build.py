@@ -1,4 +1,4 @@
-"""Build the executables: ``python build_scripts/build.py [--onefile|--onedir] [--smoke]``.
+"""Build the executables: ``python build_scripts/build.py [--onefile|--onedir] [--smoke] [--downloads]``.
 
 Needs nothing but Python 3.9 or newer with Tk (and root on Debian, for what only apt can bring). Makes its own virtual
 environment with pinned contents, runs PyInstaller from ``rollcall.spec``, and puts what people need into one folder and
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence
@@ -59,17 +60,26 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     form.add_argument("--onedir", action="store_true", help="one folder for both programs: they start faster")
     parser.add_argument("--smoke", action="store_true", help="start both programs and see that they find each other")
     parser.add_argument("--dist", metavar="FOLDER", type=Path, default=ROOT / "dist", help="where the results go")
+    parser.add_argument(
+        "--downloads", metavar="FOLDER", type=Path, nargs="?", const=ROOT / "downloads",
+        help="put the client where the server's page offers it (default: downloads beside server.py)",
+    )  # fmt: skip
     parser.add_argument("--only", choices=("client", "server"), help="freeze one program, and make no archive")
     arguments = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what a program printed need not fit this terminal
     if arguments.smoke and arguments.only:
         parser.error("--smoke needs both programs")
+    if arguments.downloads and (arguments.onedir or arguments.only == "server"):
+        parser.error("--downloads needs the client in one file")
     try:
         built = build(arguments.dist.absolute(), arguments.onedir, arguments.only)
         if arguments.smoke:
             with step("smoke test"):
                 smoke(built.server, built.client)
+        if arguments.downloads:
+            for file in hand_out(built, arguments.downloads.absolute()):
+                say(f"to download: {file}")
     except SetupError as error:
         say(str(error))
         return 1
@@ -101,6 +111,31 @@ def build(dist: Path, onedir: bool = False, only: Optional[str] = None) -> Built
         if LINUX:
             say(f"the programs need glibc {glibc} or newer")
     return built
+
+
+def hand_out(built: Built, folder: Path) -> List[Path]:
+    """Put what a student needs of it into ``folder``, from where the server's page hands it out: the client alone, in
+    the form that a browser can deliver, and the package. An older one for the same system goes, others stay."""
+    kind = f"{KINDS.get(sys.platform, sys.platform)}-{platform.machine().lower()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for pattern in (f"rollcall-client-[0-9]*-{kind}.*", *(["rollcall_*.deb"] if LINUX else [])):
+        for old in folder.glob(pattern):
+            old.unlink()
+    files = [file for file in built.files if file.suffix == ".deb"]
+    with tempfile.TemporaryDirectory() as temporary:
+        inside = Path(temporary) / f"rollcall-client-{__version__}"
+        app = built.folder / "Rollcall.app"
+        if os.name == "nt":
+            files.append(Path(f"{inside}-{kind}.exe"))
+            shutil.copy2(built.client, files[-1])
+        else:  # a browser would take away that it may be run; an archive keeps it
+            inside.mkdir()
+            if app.is_dir():
+                shutil.copytree(app, inside / app.name, symlinks=True)
+            else:
+                shutil.copy2(built.client, inside)
+            files.append(_archive(inside, source_date()))
+        return [Path(shutil.copy2(file, folder)) for file in files]
 
 
 def remove_old(dist: Path) -> None:

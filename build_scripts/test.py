@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from display import display, need_tk
-from environment import ROOT, SetupError, environment, say, step
+from environment import ROOT, SetupError, apt_install, environment, say, step
 
 REQUIREMENTS = ROOT / "build_scripts" / "requirements-test.txt"
 
@@ -32,6 +33,8 @@ SLOW: Tuple[str, ...] = (
     "tests/test_client_gui.py",  # real windows
     "tests/test_client_output.py",  # real programs as processes, whose output nobody reads
     "tests/server/test_observers.py",  # the same of the server
+    "tests/server/test_board.py",  # a whole server for many of them, and downloads that stall
+    "tests/server/test_board_in_chromium.py",  # a real browser
     "tests/server/test_machine.py",  # networks of their own
     "tests/server/test_beacon.py",  # the same
     "tests/client/test_finder.py",  # the same
@@ -77,6 +80,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         else:
             failed |= not _check(python, "mypy")
         env = stack.enter_context(_display())
+        if not fast:
+            _bring_chromium()
         if fast:
             env = {**env, "ROLLCALL_TESTS": "fast"}
         sys.stdout.flush()
@@ -127,6 +132,15 @@ def _verdict(name: str, code: int) -> bool:
     if code != 0:
         say(f"{name} FAILED (see above)")
     return code == 0
+
+
+def _bring_chromium() -> None:
+    """The browser that the pages are looked at with. Where it cannot be had those tests are skipped."""
+    if sys.platform.startswith("linux") and shutil.which("chromedriver") is None:
+        try:
+            apt_install(["chromium", "chromium-driver"], "pages are tested in Chromium, and it is not installed")
+        except SetupError as error:
+            say(f"{error}\nThe tests in Chromium are skipped.")
 
 
 @contextmanager

@@ -79,11 +79,15 @@ def test_the_configuration_table_is_the_programs_own() -> None:
 
 def test_the_limits_are_the_programs_own() -> None:
     from rollcall.client import heartbeat
-    from rollcall.server import gate, publisher
+    from rollcall.server import board, board_lines, browsers, gate, http_head, publisher
     from rollcall.wire import connection, fields
 
     assert f"at most {lines.MAX_CLIENT_LINE} bytes" in HEARTBEAT
     assert f"| a name | {text.MAX_NAME} characters |" in HEARTBEAT
+    assert f"| browsers at once | {browsers.BROWSERS} |" in HEARTBEAT
+    assert f"| the head of a browser's request | {http_head.MAX_HEAD} bytes |" in HEARTBEAT
+    assert f"More than {board_lines.MAX_TILES} people are numbers only" in HEARTBEAT
+    assert f"After {board.STILL_THERE_EVERY:.0f} seconds without one" in HEARTBEAT
     assert f"| other text | {fields.MAX_TEXT} characters |" in HEARTBEAT
     assert f"| nesting | {fields.MAX_NESTING} |" in HEARTBEAT
     assert f"accepts {MAX_SERVER_LINE // 2**20} MiB" in HEARTBEAT

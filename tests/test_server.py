@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import http.client
 import json
 import logging
 import os
@@ -20,6 +19,7 @@ import pytest
 
 from protocol import ClientList, Entry, encode
 from rollcall.server.allowance import Allowance, Refusal
+from rollcall.server.browsers import BROWSERS
 from rollcall.server.config import ServerConfig
 from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS
@@ -587,25 +587,12 @@ def test_a_busy_port_is_passed_over_only_if_that_is_allowed() -> None:
         server.stop()
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_a_browser_is_told_what_this_is(method: str, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    with running_server() as (server, port):
-        page = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        page.request(method, "/", headers={"User-Agent": "Mozilla/5.0"})
-        answer = page.getresponse()
-        assert (answer.status, answer.getheader("Content-Type")) == (400, "text/plain; charset=utf-8")
-        text = answer.read().decode()
-        assert method == "HEAD" or ("This is a Rollcall server" in text and "type the same address" in text)
-        page.close()
-        wait_until(lambda: len(server.room) == 0, "the browser to be gone")
-        with RawClient(port) as ann:
-            ann.register("Ann")
-            ann.until_type("client_list")
-            ann.send(b"GET / HTTP/1.1\r\n")  # not from somebody who has registered
-            assert ann.until_type("error")["code"] == "bad_message"
-    records = [(record.levelname, record.getMessage()) for record in caplog.records if "browser" in record.getMessage()]
-    assert records == [("INFO", "a browser: client-1 from 127.0.0.1")]
+def test_who_has_registered_is_no_browser() -> None:
+    with running_server() as (_, port), RawClient(port) as ann:
+        ann.register("Ann")
+        ann.until_type("client_list")
+        ann.send(b"GET / HTTP/1.1\r\n")
+        assert ann.until_type("error")["code"] == "bad_message"
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
@@ -639,7 +626,7 @@ def test_running_out_of_descriptors_is_survived_in_words(tmp_path: Path) -> None
             refused += answer["type"] == "error"
             assert answer["type"] == "welcome" or answer["code"] == "server_full"
             assert len(crowd) < 60
-        program.wait_for_line(r"max_clients = 500 needs 580 descriptors; the system allows 40")
+        program.wait_for_line(r"max_clients = 500 needs 708 descriptors; the system allows 40")
         program.wait_for_line("out of descriptors")
         first.send({"type": "ping", "seq": 7})
         first.until(lambda message: message == {"type": "pong", "seq": 7, "rev": message.get("rev")})
@@ -697,12 +684,12 @@ def test_a_thread_that_cannot_start_makes_way_for_the_next(monkeypatch: pytest.M
 def test_connections_that_were_refused_and_stay_keep_nobody_out() -> None:
     """They have `LAST_WORDS` to read why, and here that never ends."""
     with running_server(FakeClock(), max_clients=4) as (server, port), ExitStack() as stack:
-        for _ in range(2 * 4 + PLACES_MORE + SPARE_CONNECTIONS + 8):
+        for _ in range(2 * 4 + PLACES_MORE + BROWSERS + SPARE_CONNECTIONS + 8):
             stack.enter_context(RawClient(port)).send(b"nonsense\n")
         ann = stack.enter_context(RawClient(port))
         ann.register("Ann")
         assert ann.line()["type"] == "welcome"
-        assert len(server.room) <= 4 + PLACES_MORE + SPARE_CONNECTIONS
+        assert len(server.room) <= 4 + PLACES_MORE + BROWSERS + SPARE_CONNECTIONS
 
 
 def test_everything_on_the_wire_can_be_traced() -> None:

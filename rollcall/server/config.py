@@ -20,7 +20,7 @@ import re
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from protocol import __version__
 from rollcall.program.frozen import bundled_file, program_folder, program_name
@@ -34,6 +34,7 @@ from rollcall.wire.text import MAX_NAME, check_name, printable
 
 CONFIG_NAME = "config.toml"
 SECTION = "server"
+DOWNLOADS = "downloads"
 HIDDEN_ENDINGS = (".txt", ".toml", ".rtf")
 """What editors put behind the name of a file that is saved as text; Windows and macOS hide it."""
 
@@ -72,12 +73,14 @@ class Option:
     choices: Tuple[str, ...] = ()
     is_secret: bool = False
     """Never shown: the settings are printed where a projector shows them."""
+    or_text: int = 0
+    """For a switch that may be text as well, such as a folder: how many characters at most."""
 
     @property
     def allowed(self) -> str:
         """What a value must be, as one phrase for an error message or a table."""
         if isinstance(self.default, bool):
-            return "true or false"
+            return "true or false" + (f", or text of 1 to {self.or_text} characters" if self.or_text else "")
         if self.choices:
             *most, last = (f'"{choice}"' for choice in self.choices)
             return f"{', '.join(most)} or {last}"
@@ -91,7 +94,9 @@ class Option:
     def accepts(self, value: Any) -> bool:
         """True if ``value`` has the right type and lies within the bounds. NaN never does."""
         if isinstance(self.default, bool):
-            return isinstance(value, bool)
+            if not (self.or_text and isinstance(value, str)):
+                return isinstance(value, bool)
+            return 1 <= len(value) <= self.or_text and value.isprintable()
         if self.choices:
             return isinstance(value, str) and value in self.choices
         if isinstance(self.default, tuple):
@@ -142,6 +147,9 @@ OPTIONS: Tuple[Option, ...] = (
         "discoverable_networks", "", 0, 500,
         "networks that are answered beside private ones, such as 192.0.2.0/24, with commas between",
     ),
+    Option("board", True, 0, 1, "answer browsers: a page for students at /, who is here at /board"),
+    Option("downloads", True, 0, 1, "hand out the files of the folder downloads beside it, or of one", or_text=1000),
+    Option("board_names", "", 0, 1000, "more names of this server that may stand in a browser's address bar"),
 )
 _BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 
@@ -187,6 +195,9 @@ class ServerConfig:
     offer_names: str = "closed"
     discoverable: bool = True
     discoverable_networks: str = ""
+    board: bool = True
+    downloads: Union[bool, str] = True
+    board_names: str = ""
     file: Optional[Path] = None
     file_found: bool = False
     file_named: bool = False
@@ -200,6 +211,16 @@ class ServerConfig:
     def path_of(self, name: str) -> Path:
         """The file of this name, which stands in the settings file: it is meant from there, not from anywhere else."""
         return (self.file.parent if self.file is not None else Path()) / Path(name).expanduser()
+
+    @property
+    def downloads_folder(self) -> Optional[Path]:
+        """The folder whose files are handed out, there or not; None if none are. One that the settings name is meant
+        from where the settings are."""
+        if not self.board or self.downloads is False:
+            return None
+        if self.downloads is True:
+            return program_folder() / DOWNLOADS
+        return self.path_of(str(self.downloads))
 
     def describe(self) -> List[str]:
         """The settings, a line each, with where they came from."""
@@ -412,6 +433,8 @@ def _convert(option: Option, value: Any, wrong: str) -> Any:
             return tuple(value)
         if option.key == "discoverable_networks":
             parse_networks(value)
+        if option.key == "board_names":
+            return ", ".join(parse_host(name) for name in re.split(r"[\s,;]+", value) if name)
     except ValueError as error:
         raise ConfigError(f"{wrong}: {error}") from None
     return float(value) if isinstance(option.default, float) else value

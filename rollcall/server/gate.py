@@ -47,8 +47,7 @@ class Gate:
         """A connection came from ``address``. Returns the session that has to go for it, if any."""
         with self._lock:
             crowded_out = self._crowd_out_locked() if len(self._address_of) >= self._places else None
-            self._address_of[session_id] = address
-            self._sessions_from.setdefault(address, {})[session_id] = None
+            self._enter_locked(session_id, address)
             return crowded_out
 
     def leave(self, session_id: int) -> None:
@@ -65,9 +64,16 @@ class Gate:
         if not self._address_of:
             return None
         most = max(self._sessions_from.values(), key=len)
-        oldest = next(iter(most))
+        oldest = self._oldest_locked(most)
         self._leave_locked(oldest)
         return oldest
+
+    def _oldest_locked(self, sessions: Dict[int, None]) -> int:
+        return next(iter(sessions))
+
+    def _enter_locked(self, session_id: int, address: str) -> None:
+        self._address_of[session_id] = address
+        self._sessions_from.setdefault(address, {})[session_id] = None
 
     def _leave_locked(self, session_id: int) -> None:
         address = self._address_of.pop(session_id, None)

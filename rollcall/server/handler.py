@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import socketserver
 from typing import Any, Optional
 
@@ -30,10 +29,11 @@ from protocol import (
     decode,
     encode,
 )
-from rollcall.server import acts
+from rollcall.server import acts, board
 from rollcall.server.acting import Asker
 from rollcall.server.allowance import PART, Refusal, weight
 from rollcall.server.door import Door
+from rollcall.server.http_head import calls_by_http
 from rollcall.server.room import Room
 from rollcall.server.roster import GONE, RENEWED, Caller, Joined, RosterFull
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
@@ -50,19 +50,6 @@ TEACHER_SIZE = 2048
 
 LAST_WORDS = 1.0
 """Seconds that a refused peer has to read why, before its socket is closed."""
-
-_ASKS_FOR_A_PAGE = re.compile(rb"[A-Z]{3,16} \S+ HTTP/[0-9.]+")
-"""A request line of HTTP (RFC 9112, section 3)."""
-
-_PAGE = b"""This is a Rollcall server, not a web page.
-
-To join, start the program Rollcall (rollcall-client, or python client_gui.py)
-and type the same address there.
-"""
-_NO_PAGE = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b" % (
-    len(_PAGE),
-    _PAGE,
-)
 
 _SEQ_HEAD = b'{"type":"ping","seq":'
 _SEQ_MAX = len(_SEQ_HEAD) + 15 + len(b"}\n")
@@ -141,6 +128,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
         room = self._room
         clock, allowance, fast = room.clock, room.allowance, room.quiet
         version, between_lines, used_until = 0, fast, 0.0
+        first: Optional[bytes] = b""  # until it is clear what calls: at most five bytes
         while True:
             data = connection.receive()
             pong = _pong_to(data, version, roster.rev) if between_lines else None
@@ -163,6 +151,15 @@ class ClientHandler(socketserver.BaseRequestHandler):
             if self._door is not None and self._door.is_tls_hello(data):
                 connection = self._begin_tls(self._door, data)
                 continue
+            if first is not None and not connection.is_secure:
+                data = first + data
+                by_http = calls_by_http(data)
+                first = data if by_http is None else None
+                if by_http:
+                    board.serve(room, connection, data)
+                    return
+                if by_http is None:
+                    continue
             complete = False
             for line in decoder.feed(data):
                 complete = True
@@ -188,10 +185,6 @@ class ClientHandler(socketserver.BaseRequestHandler):
 
     def _one_line(self, line: bytes, now: float) -> bool:
         """Handle one line that came at monotonic time ``now``; False when the conversation is over."""
-        if not self._version and not self._connection.is_secure and _ASKS_FOR_A_PAGE.fullmatch(line):
-            self._note(logging.INFO, "a browser: %s from %s", self._connection.label, self.client_address)
-            self._turn_away(_NO_PAGE)
-            return False
         if self._door is not None:
             return self._before(self._door, line)
         message = decode(line)

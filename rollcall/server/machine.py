@@ -74,9 +74,11 @@ def reachable_addresses(host: str, port: int) -> List[Reachable]:
     return [Reachable(Address(ip, port), remark) for ip, remark in {**found, "127.0.0.1": ONLY_HERE}.items()]
 
 
-def tell_addresses(say: Callable[..., None], host: str, port: int, once_there: bool = False) -> bool:
-    """``say`` where clients connect to, in lines. False if there is no network yet, so that it is worth to look again;
-    with ``once_there`` nothing is said then."""
+def tell_addresses(
+    say: Callable[..., None], host: str, port: int, once_there: bool = False, pages: bool = False
+) -> bool:
+    """``say`` where clients connect to, in lines, and what to tell a class, if there are ``pages`` for browsers. False
+    if there is no network yet, so that it is worth to look again; with ``once_there`` nothing is said then."""
     reachable = reachable_addresses(host, port)
     missing = len(reachable) == 1 and host in ("0.0.0.0", "::")
     if missing and once_there:
@@ -85,6 +87,9 @@ def tell_addresses(say: Callable[..., None], host: str, port: int, once_there: b
     if missing:
         lines.append("no network yet: the address for the others will stand here when there is one")
     say("Clients connect to:", *(f"  {line}" for line in lines))
+    best = reachable[0].address
+    if pages and not missing and "%" not in best.host:  # no URL has a scope in it that a browser would take
+        say(f"Open http://{best} in a browser,", f"or type {best} in the program.")
     return not missing
 
 

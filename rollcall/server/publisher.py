@@ -23,7 +23,7 @@ from typing import Callable, Deque, Dict, List, NamedTuple, Optional
 
 from rollcall.server.journal import Journal
 from rollcall.server.roster import Roster
-from rollcall.server.roster_lines import NEVER, PACKED, VERSION_1, VERSION_2, RosterLines
+from rollcall.server.roster_lines import FORMS, NEVER, VERSION_1, RosterLines
 from rollcall.server.stuck import Stuck
 from rollcall.wire.clock import BREATH, monotonic
 from rollcall.wire.connection import BACKLOGGED, SENT, Connection
@@ -86,7 +86,7 @@ class Publisher:
         self._ended = False
         # From here on: the publisher's thread only.
         self._stuck = Stuck(self._bell, clock)
-        self._seen: Dict[str, Dict[Connection, int]] = {VERSION_1: {}, VERSION_2: {}, PACKED: {}}
+        self._seen: Dict[str, Dict[Connection, int]] = {form: {} for form in FORMS}
         self._resynced: Dict[Connection, float] = {}  # when whoever asks next gets its next snapshot, at the earliest
         self._asking: Dict[Connection, float] = {}  # who has asked too soon, and when its snapshot is due
         self._behind = False

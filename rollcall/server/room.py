@@ -22,14 +22,18 @@ from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
 from protocol import LOST, PROTOCOL_VERSION, REPLACED, Error, Message, __version__, encode
 from rollcall.server.allowance import LEAST_BURST, Allowance
 from rollcall.server.attempts import Attempts, Tally
+from rollcall.server.browsers import Browsers
 from rollcall.server.classroom import NEVER, Classroom
 from rollcall.server.config import ServerConfig
+from rollcall.server.downloads import Downloads
 from rollcall.server.gate import PLACES_MORE, Bans, Gate
+from rollcall.server.host_names import OwnNames
 from rollcall.server.journal import Journal
 from rollcall.server.keys import RoomKeys
 from rollcall.server.publisher import Publisher
 from rollcall.server.roster import Roster, Sweep
 from rollcall.server.sweeper import Sweeper
+from rollcall.server.viewers import Viewers
 from rollcall.wire import windows
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BACKLOGGED, Connection, Trace
@@ -95,6 +99,10 @@ class Room:
             interval=config.heartbeat_interval,
             timeout=min(config.connection_timeout, config.version_1_lease),
         )
+        self.browsers = Browsers()
+        self.viewers = Viewers(self.keys.closed)
+        self.downloads = Downloads(config.downloads_folder)
+        self.own_names = OwnNames(config.board_names)
         # Guards both tables; notified when the last connection has ended.
         self._changed = threading.Condition(threading.Lock())
         self._connections: Dict[int, Connection] = {}
@@ -139,8 +147,11 @@ class Room:
                 self._connections[connection.session_id] = connection
 
     def make_way(self) -> None:
-        """Something has run out, such as descriptors or threads: end one connection that has not registered."""
+        """Something has run out, such as descriptors or threads: end one connection that has not registered, or a
+        browser's."""
         crowded_out = self.gate.crowd_out()
+        if crowded_out is None:
+            crowded_out = self.browsers.crowd_out()
         if crowded_out is not None:
             self._crowd_out(crowded_out)
 
@@ -149,6 +160,16 @@ class Room:
         if self.roster.drop_unregistered(session_id):
             peer = self.dismiss(session_id, self.full("too many connections have not registered"))
             self.journal.note(log, logging.INFO, "crowded out: client-%d from %s", session_id, peer, about=peer)
+
+    def meet_browser(self, session_id: int, address: str) -> bool:
+        """A connection turned out to be a browser's: it leaves the pool of the unregistered for that of the browsers.
+        If that is full somebody has to go; True if it is this one."""
+        self.gate.leave(session_id)
+        crowded_out = self.browsers.enter(session_id, address)
+        if crowded_out is not None and crowded_out != session_id:
+            peer = self.dismiss(crowded_out, None)
+            self.journal.note(log, logging.INFO, "crowded out: client-%d from %s", crowded_out, peer, about=peer)
+        return crowded_out == session_id
 
     def leave(self, session_id: int) -> None:
         """The handler of this connection has ended, or was never started."""
@@ -178,8 +199,9 @@ class Room:
 
     def last_words(self, connection: Connection, error: Error) -> None:
         """Tell a client why its connection ends. In a closed room nothing is said in the clear unasked: in the place of
-        the answer to a TLS hello it would look as if somebody had taken TLS away."""
-        if connection.is_secure or not self.keys.closed:
+        the answer to a TLS hello it would look as if somebody had taken TLS away. A browser is told nothing: it would
+        be a part of the file that it is being sent."""
+        if connection.speaks_lines and (connection.is_secure or not self.keys.closed):
             connection.send(encode(error), last=True)
 
     def replace(self, session_id: int) -> None:
@@ -273,8 +295,9 @@ class Room:
             if gone.entry is None:
                 # Without a word: no honest client is that slow but by its network's fault, and those of version 0.1.0
                 # would take "registration_timeout" for the end.
+                what = "a browser that stalled" if gone.session_id in self.browsers else "registration_timeout"
                 peer = self.dismiss(gone.session_id, None)
-                message = "registration_timeout: client-%d from %s"
+                message = f"{what}: client-%d from %s"
                 self.journal.note(log, logging.INFO, message, gone.session_id, peer, about=peer)
             else:
                 error = Error("heartbeat_timeout", f"no message for {gone.silent_for:.1f} s")

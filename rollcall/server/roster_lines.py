@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Dict, Tuple
 
 from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line
+from rollcall.server.board_lines import board_event, board_state
 from rollcall.server.roster import Roster
 from rollcall.wire.messages import MEMBER
 from rollcall.wire.packing import pack
@@ -17,6 +18,12 @@ NEVER = -1
 
 VERSION_1, VERSION_2, PACKED = "version 1", "version 2", "packed"
 """How a connection wants its roster: full lists; snapshot and deltas; the same, with long lines packed."""
+
+BOARD, BOARD_NUMBERS = "board", "board without names"
+"""The same for a browser's board: events, each of which is whole."""
+
+FORMS = (VERSION_1, VERSION_2, PACKED, BOARD, BOARD_NUMBERS)
+_WHOLE = (VERSION_1, BOARD, BOARD_NUMBERS)
 
 Line = Tuple[int, bytes]
 
@@ -37,7 +44,7 @@ class RosterLines:
 
     def line(self, form: str, seen: int) -> Line:
         """The line that brings a connection from revision ``seen`` to now, and the revision it has then."""
-        key = (form, NEVER if form == VERSION_1 else seen)
+        key = (form, NEVER if form in _WHOLE else seen)
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = self._encode(*key)
@@ -59,6 +66,8 @@ class RosterLines:
         if form == VERSION_1:
             # It cannot be told who is a teacher, and counts rows.
             return rev, list_line([entry_json_v1(entry) for entry in entries if entry.role == MEMBER])
+        if form in (BOARD, BOARD_NUMBERS):
+            return rev, board_event(board_state(rev, entries, named=form == BOARD))
         if len(self._fragments) > 2 * len(entries) + 100:
             self._fragments.clear()
         return rev, list_line([self._fragment(entry) for entry in entries], self._epoch, rev)

@@ -18,7 +18,7 @@ import selectors
 import socket
 import threading
 from collections import deque
-from typing import Callable, Deque, Optional
+from typing import Callable, Deque, Optional, Tuple
 
 from rollcall.wire import windows
 from rollcall.wire.clock import monotonic
@@ -71,6 +71,7 @@ class Connection:
     __slots__ = (
         "_backlog", "_backlog_bytes", "_broken", "_clock", "_closed", "_ending", "_finished", "_hung_up", "_lock",
         "_moved_at", "_socket", "_trace", "label", "peer", "receive_size", "session_id",
+        "speaks_lines",
     )  # fmt: skip
 
     nothing_yet = False
@@ -106,6 +107,8 @@ class Connection:
         self._ending = False
         self._hung_up = False
         self._closed = False
+        self.speaks_lines = True
+        """False for a browser, to which a line of ours would be a part of what it downloads. To be read only."""
 
     def prepare(self) -> None:
         """Set what every connection wants: small lines leave at once, and the kernel probes a silent peer."""
@@ -118,6 +121,29 @@ class Connection:
     def fileno(self) -> int:
         """The descriptor, for a selector."""
         return self._socket.fileno()
+
+    def own_address(self) -> Tuple[str, int]:
+        """Host and port at which the peer has reached us."""
+        host, port = self._socket.getsockname()[:2]
+        return host[7:] if host.startswith("::ffff:") else host, port
+
+    @property
+    def hung_up(self) -> bool:
+        """True once somebody has ended the conversation with `hang_up`."""
+        return self._hung_up
+
+    def speak_no_lines(self) -> None:
+        """The peer turned out to speak something else: from now on nothing that is sent goes through ``trace``."""
+        self.speaks_lines = False
+        self._trace = None
+
+    def give_up_after(self, seconds: float) -> None:
+        """The system ends the connection when the peer acknowledges nothing for so long (Linux: tcp(7),
+        TCP_USER_TIMEOUT; RFC 5482). Elsewhere its own, longer time holds."""
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * seconds))
+        except (AttributeError, OSError):
+            pass  # another system, or the peer is gone already
 
     @property
     def backlogged(self) -> bool:
@@ -241,13 +267,24 @@ class Connection:
         except (OSError, ValueError):  # ValueError: select on a closed socket
             return  # broken: there is nothing to wait for
 
+    def readable_within(self, seconds: float) -> bool:
+        """Wait for bytes or the end of the stream, for the reader's own thread."""
+        return self._readable_within(seconds)
+
+    def writable_within(self, seconds: float) -> bool:
+        """Wait until the socket takes more, or is no more, for the reader's own thread: only that may wait for it."""
+        return self._ready_within(seconds, selectors.EVENT_WRITE)
+
     def _readable_within(self, seconds: float) -> bool:
-        """Wait for bytes or the end of the stream, for the reader's own thread. Not by the socket's timeout: that holds
-        for senders as well, and a flush in another thread would wait for the peer."""
+        return self._ready_within(seconds, selectors.EVENT_READ)
+
+    def _ready_within(self, seconds: float, event: int) -> bool:
+        """Not by the socket's timeout: that holds for senders as well, and a flush in another thread would wait for the
+        peer."""
         if seconds <= 0:
             return False
         with _Waiter() as waiter:
-            waiter.register(self._socket, selectors.EVENT_READ)
+            waiter.register(self._socket, event)
             return bool(waiter.select(seconds))
 
     def _look_up(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import platform
 import re
 import shutil
 import signal
@@ -483,6 +484,31 @@ def test_only_what_an_earlier_build_left_is_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["holiday.jpg", "rollcall-notes"]
 
 
+@linux
+def test_what_students_need_is_put_where_the_server_offers_it(tmp_path: Path) -> None:
+    from rollcall.server.downloads import Downloads
+
+    folder, target = tmp_path / "rollcall", tmp_path / "downloads"
+    folder.mkdir()
+    client, server, package = folder / "rollcall-client", folder / "rollcall-server", tmp_path / "rollcall_9_amd64.deb"
+    for file in (client, server, package):
+        file.write_bytes(file.name.encode())
+        file.chmod(0o755)
+    target.mkdir()
+    kind = f"linux-{platform.machine().lower()}"
+    other = "rollcall-client-0.0.1-windows-amd64.exe"
+    for name in (f"rollcall-client-0.0.1-{kind}.tar.gz", "rollcall_0_amd64.deb", other):
+        (target / name).touch()
+    built = build.Built(folder, server, client, [tmp_path / "rollcall.tar.gz", package])
+    archive = f"rollcall-client-{__version__}-{kind}.tar.gz"
+    assert sorted(file.name for file in build.hand_out(built, target)) == [archive, package.name]
+    offers = {offer.name: offer.system for offer in Downloads(target).offers()}
+    assert offers == {archive: "Linux", package.name: "Linux", other: "Windows"}
+    with tarfile.open(target / archive) as tar:
+        inside = {member.name: member.mode for member in tar.getmembers() if member.isfile()}
+    assert inside == {f"rollcall-client-{__version__}/rollcall-client": 0o755}, "no server, and it may be run"
+
+
 def test_the_date_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1234567890")
     assert build.source_date() == 1234567890
@@ -520,7 +546,13 @@ def test_the_starter_for_windows_has_its_line_ends() -> None:
     assert data.count(b"\n") == data.count(b"\r\n") > 0
 
 
-@pytest.mark.parametrize("arguments", [["--onefile", "--onedir"], ["--smoke", "--only", "server"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--onefile", "--onedir"], ["--smoke", "--only", "server"], ["--downloads", "--onedir"],
+        ["--downloads=x", "--only", "server"],
+    ],
+)  # fmt: skip
 def test_bad_usage_is_a_sentence(arguments: List[str], capsys: pytest.CaptureFixture[str]) -> None:
     main: Callable[[List[str]], int] = build.main
     with pytest.raises(SystemExit) as ended:

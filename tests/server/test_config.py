@@ -367,3 +367,21 @@ class TestCodes:
     def test_a_line_that_is_no_toml_is_shown_without_the_code(self, tmp_path: Path) -> None:
         message = complaint(tmp_path, '[server]\njoin_code = KDWH-9RTC-4MXF\n')
         assert "line 2" in message and "straight quotes" in message and "KDWH" not in message
+
+
+def test_downloads_is_a_switch_or_a_folder_that_is_meant_from_the_settings(tmp_path: Path) -> None:
+    assert ServerConfig().downloads_folder == ROOT / "downloads"
+    assert ServerConfig(downloads=False).downloads_folder is ServerConfig(board=False).downloads_folder is None
+    assert loaded(tmp_path, '[server]\ndownloads = "files"\n').downloads_folder == tmp_path / "files"
+    absolute = (tmp_path / "elsewhere").as_posix()
+    assert loaded(tmp_path, f'[server]\ndownloads = "{absolute}"\n').downloads_folder == tmp_path / "elsewhere"
+    for wrong in ("1", '""', '"a\\tb"', "[]"):
+        words = complaint(tmp_path, f"[server]\ndownloads = {wrong}\n")
+        assert "line 2: downloads = " in words and "true or false, or text of 1 to 1000 characters" in words
+
+
+def test_names_for_browsers_are_names(tmp_path: Path) -> None:
+    assert loaded(tmp_path, '[server]\nboard_names = "roll.example, roll"\n').board_names == "roll.example, roll"
+    assert loaded(tmp_path, '[server]\nboard_names = " http://roll.example/; b "\n').board_names == "roll.example, b"
+    for wrong in ("roll:8080", "a b_$", "192.168.1.010"):
+        assert "board_names" in complaint(tmp_path, f'[server]\nboard_names = "{wrong}"\n'), wrong

@@ -11,7 +11,7 @@ from typing import Dict, Iterator, List
 import pytest
 
 from rollcall.server.config import ServerConfig
-from rollcall.server.machine import listening_address, reachable_addresses
+from rollcall.server.machine import listening_address, reachable_addresses, tell_addresses
 from server import RollcallServer
 from tests.helpers import ROOT, RawClient
 from tests.network import Network, network
@@ -206,3 +206,20 @@ def listening_on(host: str) -> Iterator[int]:
         yield server.address[1]
     finally:
         server.stop()
+
+
+def test_what_to_tell_a_class_is_said_in_two_lines() -> None:
+    said: List[str] = []
+
+    def say(*lines: str) -> None:
+        said.extend(lines)
+
+    assert tell_addresses(say, "192.168.1.20", 8080, pages=True)
+    assert said[-2:] == ["Open http://192.168.1.20:8080 in a browser,", "or type 192.168.1.20:8080 in the program."]
+    said.clear()
+    assert tell_addresses(say, "fd00::5", 8080, pages=True)
+    assert said[-2] == "Open http://[fd00::5]:8080 in a browser,"
+    said.clear()
+    for host, pages in (("fe80::1%eth0", True), ("192.168.1.20", False)):
+        assert tell_addresses(say, host, 8080, pages=pages)
+    assert not any("browser" in line for line in said), "a URL has no scope; and without pages there is nothing to open"
