@@ -39,7 +39,16 @@ from rollcall.window.saving import documents_folder
 from rollcall.window.settings import Settings, SettingsFile
 from rollcall.window.table_order import GROUP, NAME, STATE, as_csv, as_table
 from rollcall.wire.clock import monotonic
-from tests.helpers import PATIENCE, ROOT, FakeClock, Program, RawClient, ServerProgram, running_server, screen
+from tests.helpers import (
+    PATIENCE,
+    ROOT,
+    FakeClock,
+    Program,
+    RawClient,
+    ServerProgram,
+    running_server,
+    screen,
+)
 from tests.x11 import Screen
 
 tk: Any = pytest.importorskip("tkinter", reason="this Python has no Tk")
@@ -263,7 +272,7 @@ def test_a_student_is_told_in_colour_shape_and_word_when_it_is_not_so(tmp_path: 
             server.kill()
             me.until(lambda: me.student.word.cget("text") == "◌ Not connected", "the word")
             assert me.student.band.cget("background") != good and me.face == STUDENT
-            me.until(lambda: "Room 12 does not answer. Trying again" in me.student.detail.cget("text"), "why, and what next")
+            me.until(lambda: "Room 12 does not answer. Trying again" in me.student.detail.cget("text"), "why, and next")
             assert me.student.step_button.cget("text") == "Try now" and me.student.step_button.winfo_manager()
             with ServerProgram(tmp_path, port=server.port, name="Room 12", **SHORT):
                 me.student.step_button.invoke()
@@ -360,7 +369,7 @@ def test_a_full_server_is_said_and_tried_again_with_a_key() -> None:
     with running_server(max_clients=1) as (_, port), class_of(port, ["First"]) as (first,):
         with driven(f"127.0.0.1:{port}") as me:
             me.join.invoke()
-            me.until(lambda: "the server is full" in me.status.lower() and "Trying again in" in me.status, "the sentence")
+            me.until(lambda: "server is full" in me.status and "Trying again in" in me.status, "the sentence")
             first.send({"type": "leave"})
             first.rest()
             me.press("<F5>")
@@ -373,7 +382,7 @@ def test_the_code_s_field_is_there_when_a_code_is_wanted() -> None:
         assert not me.card.code_field.winfo_ismapped()
         me.window.model.begin("h:1", "Mia")
         me.window.model.apply(Refused("code_required", "this room has a code", "ask"), 0.0, 0.0)
-        me.until(lambda: me.card.code_field.winfo_ismapped(), "the field")
+        me.until(me.card.code_field.winfo_ismapped, "the field")
         assert me.status == "This room has a code. Type the code of this room."
         me.window.model.forget()
         me.window.model.refusal = ""
@@ -448,8 +457,9 @@ def test_hostile_and_foreign_names_are_shown_and_crash_nothing() -> None:
     with running_server() as (_, port), class_of(port, names), connected(port) as me:
         me.until(lambda: len(me.names()) == len(names) + 1, "all of them")
         shown = me.names()
+        clipped = tuple(text[:-1] for text in shown if text.endswith("…"))
         for name in names:
-            assert name in shown or "👩" in name or any(text.endswith("…") and name.startswith(text[:-1]) for text in shown)
+            assert name in shown or "👩" in name or name.startswith(clipped)
         me.root.update()
         height = int(me.window.theme.row_height)
         boxes = [me.tree.bbox(item) for item in me.items()]
@@ -982,6 +992,37 @@ def test_a_turn_that_fails_is_reported_and_is_not_the_last(monkeypatch: pytest.M
         me.window._events.put(Connecting("h:1", 2))
         me.until(lambda: me.window.model.attempt == 2, "the next event")
         assert failures[0][0] is ZeroDivisionError
+
+
+def test_the_projector_covers_the_screen_and_keeps_the_last_picture(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path, name="Room 12", **SHORT) as server, class_of(server.port, ["Ann Lee"]) as (ann,):
+        with connected(server.port, "Mia Lee") as me:
+            me.until(lambda: len(me.names()) == 2, "both")
+            me.press("<F11>")
+            projector = me.window.faces.projector
+            canvas = projector._canvas
+
+            def texts(tag: str) -> List[str]:
+                return [canvas.itemcget(item, "text") for item in canvas.find_withtag(tag)]
+
+            me.until(lambda: texts("name") == ["Ann L.", "Mia L."], "the names")
+            assert (canvas.winfo_width(), canvas.winfo_height()) == (
+                me.root.winfo_screenwidth(), me.root.winfo_screenheight(),
+            )  # fmt: skip
+            ann.send({"type": "leave"})
+            me.until(lambda: texts("name") == ["Mia L."] and texts("head")[1:] == ["1 here", "1 gone"], "a number")
+            me.press("<m>", projector._window)
+            me.until(lambda: texts("name") == ["Ann L.", "Mia L."] and "left" in texts("word"), "and the name")
+            me.press("<F11>", projector._window)
+            assert not projector.is_open
+            me.press("<F11>")
+            canvas = projector._canvas
+            me.until(lambda: texts("name") == ["Mia L."], "the name no more")
+            server.kill()
+            me.until(lambda: texts("clock")[0].startswith("as of "), "of when it is")
+            assert texts("name") == ["Mia L."] and texts("head")[1] == "1 here", "the last picture"
+            me.press("<Escape>", projector._window)
+            assert not projector.is_open
 
 
 def test_one_row_that_fails_does_not_take_the_others_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

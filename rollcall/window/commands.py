@@ -130,6 +130,14 @@ class Commands:
         self._window.texts.search.set("")
         self._window.faces.teacher.press(None)
 
+    def project(self) -> None:
+        """Who is here, on the whole screen; or that no more."""
+        faces = self._window.faces
+        if faces.projector.is_open:
+            faces.projector.close()
+        elif faces.kind == TEACHER:
+            faces.projector.open()
+
     # --- the look -------------------------------------------------------------------------------------------------
 
     def show_details(self) -> None:

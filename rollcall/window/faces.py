@@ -21,6 +21,7 @@ from rollcall.window.join_card import JoinActions, JoinCard
 from rollcall.window.model import CONNECTED, RECONNECTING, REFUSED, ClientModel
 from rollcall.window.notices import shortened
 from rollcall.window.people import numbers
+from rollcall.window.projector import Projector
 from rollcall.window.settings import Settings
 from rollcall.window.student_face import StudentActions, StudentFace
 from rollcall.window.table_order import TableOrder
@@ -74,6 +75,7 @@ class Faces:
         self._diary, self._actions = diary, actions
         self.kind = CARD
         self._beaten = -1
+        self.projector = Projector(root, theme, root.focus_force)
         self._build()
 
     def _build(self) -> None:
@@ -95,6 +97,7 @@ class Faces:
         if kind == self.kind:
             return False
         self.shown.pack_forget()
+        self.projector.close()
         self.kind = kind
         self.shown.pack(fill="both", expand=True)
         return True
@@ -117,8 +120,10 @@ class Faces:
 
     def _say_to_teacher(self, model: ClientModel, notice: str, now: float, wall: float) -> None:
         face = self.teacher
+        people, room = list(self._order.people.values()), model.server_name or model.address
         face.table.work(wall)
-        face.show_numbers(model.server_name or model.address, numbers(list(self._order.people.values()), None))
+        face.show_numbers(room, numbers(people, None))
+        self.projector.show(room, people, None, model.phase == CONNECTED, now, wall)
         face.show_found()
         step = {REFUSED: words.AGAIN, RECONNECTING: words.NOW}.get(model.phase, "")
         trip = words.round_trip(model)
@@ -134,6 +139,7 @@ class Faces:
 
     def rebuild(self) -> None:
         """The look is another."""
+        self.projector.redraw()
         table = self.teacher.table
         selected, place = [person.key for person in table.selected()], table.tree.yview()[0]
         unfolded, others = self.teacher.is_unfolded, self.student.is_open

@@ -59,6 +59,7 @@ class Menus:
             self.menu.add_checkbutton(
                 label="Addresses and times", variable=commands.details, command=commands.show_details
             )
+            self.menu.add_command(label="Projector", command=commands.project, accelerator="F11")
             self.menu.add_separator()
         self._build_look()
         self.menu.add_separator()
@@ -93,6 +94,7 @@ class Menus:
     def _bind_window(self) -> None:
         window, commands = self._window, self._window.commands
         root = window.root
+        root.bind("<F11>", lambda event: commands.project())
         root.bind("<F5>", lambda event: window.retry_now())
         root.bind("<Escape>", lambda event: commands.show_everybody())
         is_mac = sys.platform == "darwin"

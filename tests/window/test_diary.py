@@ -14,7 +14,7 @@ def test_an_outage_is_one_line_that_is_completed() -> None:
     diary.note(WALL + 1, PEOPLE, "Ann joined")
     for attempt in range(5):
         diary.away(WALL + attempt, "no connection", "nothing listens")
-    assert [line.text for line in diary.lines][0] == f"server away since {clock_text(WALL)}: no answer for 12 s"
+    assert diary.lines[0].text == f"server away since {clock_text(WALL)}: no answer for 12 s"
     assert (diary.logged, diary.rewritten) == (2, 0)
     diary.over(WALL + 14)
     assert diary.lines[0].text == f"server away {clock_text(WALL)}–{clock_text(WALL + 14)}: no answer for 12 s"

@@ -263,7 +263,8 @@ def test_a_lost_connection_keeps_the_roster_greyed_and_is_one_line() -> None:
     model.apply(Disconnected("no answer for 12 s", None, True), 100, WALL)
     model.apply(Waiting(4.0, 1, "no answer for 12 s"), 100, WALL)
     assert [row.state for row in model.take_changes().shown] == [UNKNOWN] * 2
-    assert (model.phase, model.round_trip(), model.cause, model.retry_at) == (RECONNECTING, None, "no answer for 12 s", 104)
+    assert (model.phase, model.round_trip()) == (RECONNECTING, None)
+    assert (model.cause, model.retry_at) == ("no answer for 12 s", 104)
     model.apply(Connecting("h:1", 2), 104, WALL)
     assert model.phase == RECONNECTING, "a new attempt is no new beginning"
     model.apply(Disconnected("nothing listens at h:1; is the server running?", None, False), 105, WALL)
