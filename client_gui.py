@@ -18,11 +18,11 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 from client import GOODBYE, MOST_EVENTS, STUCK_AFTER, Client
 from protocol import __version__
-from rollcall.client.events import Connected, Event
+from rollcall.client.events import Connected, Denied, Event, ServerKnown, ServerWarning
 from rollcall.program.crash import CrashReporter, spoken
 from rollcall.program.ending import run
 from rollcall.program.folders import settings_folder
@@ -31,13 +31,14 @@ from rollcall.program.signals import Signals
 from rollcall.window import words
 from rollcall.window.arguments import read_arguments
 from rollcall.window.join import CODE, NAME, SERVER, WANTS_CODE, CannotJoin, read_fields
-from rollcall.window.model import CONNECTED, REFUSED, ClientModel
+from rollcall.window.known_servers import KnownServers
+from rollcall.window.model import REFUSED, ClientModel
 from rollcall.window.notices import Notices
 from rollcall.window.people import of_row
 from rollcall.window.settings import Memory, Settings, SettingsFile
 from rollcall.window.table_order import TableOrder
+from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
-from rollcall.wire.messages import RoomInfo
 
 try:
     import tkinter as tk
@@ -46,11 +47,11 @@ try:
     from rollcall.window.commands import Commands
     from rollcall.window.dialogs import load_dialogs, open_root, show_error, show_text
     from rollcall.window.faces import CARD, Faces, Texts, face_of
-    from rollcall.window.fields import StandIns, select_all_with_control_a
+    from rollcall.window.fields import StandIns
     from rollcall.window.menus import Menus
-    from rollcall.window.parts import press_with_return
+    from rollcall.window.parts import prepare
     from rollcall.window.sizes import Sizes
-    from rollcall.window.theme import Theme, set_icon
+    from rollcall.window.theme import Theme
 except ImportError:  # said in a sentence by main()
     if not TYPE_CHECKING:
         tk = show_error = show_text = None
@@ -93,20 +94,17 @@ class ClientWindow:
         self._events: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
         self._closers: List[threading.Thread] = []
         self.closed = False
-        self._room: Optional[RoomInfo] = None
+        self.known = KnownServers(self.memory.folder)
+        self.notices.show(self.known.damage)
         self.stand_ins = StandIns(root)
         self.clipboard = Clipboard(root, self.stand_ins)
         self.texts = Texts(root, self.stand_ins, self.memory.settings, server, name)
         self.sizes = Sizes(root, self.theme, self.memory.settings, self.remember)
-        select_all_with_control_a(root)
-        press_with_return(root)
-        root.protocol("WM_DELETE_WINDOW", self.close)
-        set_icon(root)
+        prepare(root, self.close)
         self.commands = Commands(self)
-        self.faces = Faces(root, self.theme, self.texts, self.order, self.model.diary, self)
+        self.faces = Faces(self, self.model.diary)
         self.menus = Menus(self)
         self.sizes.begin(CARD)
-        self._offer()
         self.texts.search.trace_add("write", lambda *unused: self.commands.follow_search())
         root.bind("<Configure>", self._follow_screen, add="+")
         self.faces.card.point_to(SERVER if self.texts.name.get() and not self.texts.server.get() else NAME)
@@ -126,33 +124,39 @@ class ClientWindow:
         """Start a client for what the fields say, or say what is wrong with them. One that is trying gives way."""
         try:
             address, name = read_fields(self.texts.server.get(), self.texts.name.get())
+            client, events = self._new_client(address, name)
         except CannotJoin as error:
             self.notices.complaint = words.sentence(str(error))
             self._refresh()
             self.faces.card.point_to(error.field)
             return
         self._disconnect()
-        self.notices.complaint = ""
-        self._client = Client(address, name, self._events)
+        self.notices.clear()
+        self._client, self._events = client, events
         self.texts.server.set(str(address))
         self.model.begin(str(address), name)
-        self._client.start()
+        client.start()
         self._refresh()
 
-    def _welcomed(self, client: Client) -> None:
-        """The server has let us in: only now it is one to be remembered, and not a slip of the finger. Whose computer
-        this is not leaves nothing but that."""
-        server, own, is_teacher = str(client.address), self.texts.own.get(), self.texts.teacher.get()
-        name = client.name if own else ""
-        self.remember(
-            lambda before: replace(
-                before.with_server(server), name=name, own=own, teacher=own and is_teacher, connected=own
-            )
-        )
-        self._offer()
+    def _new_client(self, address: Address, name: str) -> Tuple[Client, queue.Queue[Event]]:
+        """A client and the queue that is its own: what an earlier one still says is of no interest. Raises
+        `CannotJoin`."""
+        texts, accept = self.texts, self.model.accepted(str(address))
+        events: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
+        try:
+            client = Client(
+                address, name, events, code=texts.code.get(), teacher=texts.teacher.get(), trust=self.known.trust,
+                device_id=self.known.device_id, accept=accept,
+            )  # fmt: skip
+        except ValueError as error:
+            raise CannotJoin(str(error), CODE) from None
+        return client, events
 
-    def _offer(self) -> None:
-        self.faces.card.offer_servers([self.stand_ins.shown(server) for server in self.memory.settings.servers])
+    def _welcomed(self, client: Client) -> None:
+        """The server has let us in: only now it is one to be remembered, and not a slip of the finger."""
+        own, is_teacher = self.texts.own.get(), self.texts.teacher.get()
+        self.remember(lambda before: before.joined(str(client.address), client.name, own, is_teacher))
+        self.texts.offer(self.memory.settings.servers)
 
     def connect_as_before(self) -> None:
         """At the start, on the person's own computer: join the last server again, unless the person had left."""
@@ -162,7 +166,8 @@ class ClientWindow:
     def forget_own(self) -> None:
         """This is not the person's own computer after all: nothing stays here but the server."""
         if not self.texts.own.get():
-            self.remember(lambda before: replace(before, own=False, teacher=False, name="", connected=False))
+            self.remember(lambda before: before.joined("", "", own=False, is_teacher=False))
+            self.known.forget_keys()
 
     def leave(self) -> None:
         """Say goodbye, or give up trying; the card is next."""
@@ -175,6 +180,7 @@ class ClientWindow:
         """Somebody else sits here: leave, and ask who it is."""
         self.leave()
         self.texts.name.set("")
+        self.texts.code.set("")
         self.remember(lambda before: replace(before, name=""))
         self.faces.card.point_to(NAME)
 
@@ -183,7 +189,7 @@ class ClientWindow:
         client, self._client = self._client, None
         if client is None:
             return
-        self._events = queue.Queue(MOST_EVENTS)  # what the old one still says is of no interest any more
+        self._events = queue.Queue(MOST_EVENTS)
         self.model.end(time.time())
         closer = threading.Thread(target=client.stop, name="goodbye", daemon=True)
         closer.start()
@@ -191,28 +197,16 @@ class ClientWindow:
 
     def join_again(self) -> None:
         """After a refusal: as who it was, and where."""
-        self.texts.name.set(self.model.name)
         self.connect()
 
     def retry_now(self) -> None:
         """Skip the wait before the next attempt, if there is one."""
-        if self._client is not None and self.model.phase != CONNECTED:
+        if self._client is not None:
             self._client.retry_now()
 
     def step(self) -> None:
         """What the status line offers."""
         (self.join_again if self.model.phase == REFUSED else self.retry_now)()
-
-    def save_log(self) -> None:
-        """As the button of the activity says."""
-        self.commands.save_log()
-
-    def copy_log(self, text: str) -> None:
-        """As the button of the activity says."""
-        self.commands.copy_log(text)
-
-    def pressed_group(self, group: str) -> None:
-        """The heading of a group was pressed: to the top, or what it offers."""
 
     def _follow_screen(self, event: Any) -> None:
         """The window was moved or resized, perhaps to another monitor."""
@@ -224,7 +218,6 @@ class ClientWindow:
         if not self.closed:
             self.faces.rebuild()
             self.menus.build()
-            self._offer()
             self._refresh()
 
     def close(self) -> None:
@@ -260,14 +253,25 @@ class ClientWindow:
             except queue.Empty:
                 break
             self.model.apply(event, now, wall)
-            if self._client is not None and isinstance(event, Connected):
-                self._welcomed(self._client)
-            if self._client is not None and self.model.phase == REFUSED:
-                self._refused()
+            if self._client is not None:
+                self._follow(self._client, event)
             if self._clock() - now > TURN_BUDGET:
                 break
         self.model.expire(now)
         self._refresh()
+
+    def _follow(self, client: Client, event: Event) -> None:
+        """What an event means for what is kept, and for what is asked."""
+        if isinstance(event, Connected):
+            self._welcomed(client)
+        elif isinstance(event, ServerKnown):
+            self.known.keep(client.door.trust, with_keys=self.texts.own.get())
+        elif isinstance(event, ServerWarning):
+            self.notices.show(event.message, log=False)
+        elif isinstance(event, Denied):
+            self.notices.show(words.sentence(event.message))
+        if self.model.phase == REFUSED:
+            self._refused()
 
     def _refused(self) -> None:
         """The client has nothing more to do; the cursor goes where the person must type."""
@@ -282,7 +286,7 @@ class ClientWindow:
         self.order.update(map(of_row, changes.shown), map(str, changes.gone), moved)
         if self.faces.show(face_of(self.model, self.texts.teacher.get())):
             self.menus.build()
-        self.faces.say(self.model, self.notices.text(), self._room, self._clock(), time.time())
+        self.faces.say(self.model, self.notices.text(), self._clock(), time.time())
         self.sizes.fit(self.faces.kind, self.faces.needs())
         title = words.title(self.model)
         if self.root.title() != title:

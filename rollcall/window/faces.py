@@ -11,7 +11,7 @@ import time
 import tkinter as tk
 from dataclasses import replace
 from tkinter import ttk
-from typing import Dict, List, Optional, Protocol, Tuple
+from typing import Dict, List, Protocol, Sequence, Tuple
 
 from rollcall.window import words
 from rollcall.window.diary import Diary
@@ -25,9 +25,9 @@ from rollcall.window.projector import Projector
 from rollcall.window.settings import Settings
 from rollcall.window.student_face import StudentActions, StudentFace
 from rollcall.window.table_order import TableOrder
-from rollcall.window.teacher_face import TeacherActions, TeacherFace
+from rollcall.window.teacher_face import LogActions, TeacherActions, TeacherFace
 from rollcall.window.theme import Theme, set_text
-from rollcall.wire.messages import MEMBER, RoomInfo
+from rollcall.wire.messages import MEMBER
 
 CARD, STUDENT, TEACHER = "card", "student", "teacher"
 
@@ -40,6 +40,9 @@ class Texts:
     """What is typed and chosen, whichever face shows it."""
 
     def __init__(self, root: tk.Tk, stand_ins: StandIns, settings: Settings, server: str, name: str) -> None:
+        self._stand_ins = stand_ins
+        self.servers: List[str] = []
+        self.offer(settings.servers)
         remembered = settings.servers[0] if settings.servers else ""
         self.server = FieldText(root, stand_ins, server or remembered)
         self.name = FieldText(root, stand_ins, name or (settings.name if settings.own else ""))
@@ -52,9 +55,21 @@ class Texts:
         self.status = tk.StringVar(root, "")
         """The sentence about the connection, or whatever else there is to say."""
 
+    def offer(self, servers: Sequence[str]) -> None:
+        """Servers to choose from, the most recent first."""
+        self.servers = [self._stand_ins.shown(server) for server in servers]
 
-class Actions(JoinActions, StudentActions, TeacherActions, Protocol):
-    """What the controls of all faces do."""
+
+class Window(JoinActions, StudentActions, TeacherActions, Protocol):
+    """What the faces are in, and what their controls do."""
+
+    root: tk.Tk
+    theme: Theme
+    texts: Texts
+    order: TableOrder
+
+    @property
+    def commands(self) -> LogActions: ...
 
 
 def face_of(model: ClientModel, is_teacher: bool) -> str:
@@ -68,22 +83,21 @@ def face_of(model: ClientModel, is_teacher: bool) -> str:
 class Faces:
     """``card``, ``student`` and ``teacher``; ``kind`` says which of them is shown."""
 
-    def __init__(
-        self, root: tk.Tk, theme: Theme, texts: Texts, order: TableOrder, diary: Diary, actions: Actions
-    ) -> None:
-        self._root, self._theme, self._texts, self._order = root, theme, texts, order
-        self._diary, self._actions = diary, actions
+    def __init__(self, window: Window, diary: Diary) -> None:
+        self._root, self._theme, self._texts, self._order = window.root, window.theme, window.texts, window.order
+        self._diary, self._window = diary, window
         self.kind = CARD
         self._beaten = -1
-        self.projector = Projector(root, theme, root.focus_force)
+        self.projector = Projector(self._root, self._theme, self._root.focus_force)
         self._build()
 
     def _build(self) -> None:
         root, theme = self._root, self._theme
         self._beaten = -1
-        self.card = JoinCard(root, theme, self._texts, self._actions)
-        self.student = StudentFace(root, theme, self._actions)
-        self.teacher = TeacherFace(root, theme, self._texts, self._order, self._diary, self._actions)
+        window, texts = self._window, self._texts
+        self.card = JoinCard(root, theme, texts, window)
+        self.student = StudentFace(root, theme, window)
+        self.teacher = TeacherFace(root, theme, texts, self._order, self._diary, window, window.commands)
         self.shown.pack(fill="both", expand=True)
 
     @property
@@ -106,14 +120,16 @@ class Faces:
         """Pixels of height without which something of this face could not be seen."""
         return self.card.winfo_reqheight() if self.kind == CARD else 0
 
-    def say(self, model: ClientModel, notice: str, room: Optional[RoomInfo], now: float, wall: float) -> None:
+    def say(self, model: ClientModel, notice: str, now: float, wall: float) -> None:
         """Let the face that is shown say how it stands. ``notice`` is what there is to say beside the connection."""
         set_text(self._texts.status, notice or words.status(model, now))
         if self.kind == CARD:
-            said = card_words(model, now, notice, room, self._texts.teacher.get())
+            said = card_words(model, now, notice, self._texts.teacher.get())
             self.card.show(replace(said, said=shortened(said.said)))
+            self.card.offer_servers(self._texts.servers)
+            self.card.offer_names(model.room.names if model.room is not None else None)
         elif self.kind == STUDENT:
-            self.student.show(words.student(model, now), record_text(room))
+            self.student.show(words.student(model, now), notice or record_text(model.room))
             self.student.show_others(model.others, model.changed)
         else:
             self._say_to_teacher(model, notice, now, wall)

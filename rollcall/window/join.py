@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from rollcall.client.events import RoomSeen
 from rollcall.window.model import CONNECTING, RECONNECTING, REFUSED, ClientModel
 from rollcall.window.names import is_nobodys_name
 from rollcall.window.words import BAD, MUTED, WARN, status
 from rollcall.wire.address import DEFAULT_PORT, Address, parse_address
 from rollcall.wire.errors import ProtocolError
-from rollcall.wire.messages import RoomInfo
+from rollcall.wire.messages import SUBSTITUTE, TEACHER
 from rollcall.wire.text import check_name
 
 NAME, SERVER, CODE = "name", "server", "code"
@@ -64,30 +65,34 @@ def read_fields(server: str, name: str) -> Tuple[Address, str]:
 
 @dataclass(frozen=True)
 class CardWords:
-    """What the card says: its title, its button, a sentence and how loud that is; whether it asks for a code; and what
-    becomes of who joins."""
+    """What the card says: its title, its button, a sentence and how loud that is; which code it asks for, empty for
+    none; and what is written down of who joins."""
 
     title: str
     button: str
     said: str
     loudness: str
-    asks_code: bool
+    code: str
     record: str
 
 
-def card_words(model: ClientModel, now: float, said: str, room: Optional[RoomInfo], is_teacher: bool) -> CardWords:
+def card_words(model: ClientModel, now: float, said: str, is_teacher: bool) -> CardWords:
     """``said`` comes before what the connection has to say: a complaint, a notice."""
     busy = model.phase in (CONNECTING, RECONNECTING)
     loudness = BAD if said or model.phase == REFUSED else WARN if model.phase == RECONNECTING else MUTED
-    asks_code = model.refusal in WANTS_CODE or is_teacher or (room is not None and room.closed)
+    room, needed = model.room, model.code_needed
+    asks_code = model.refusal in WANTS_CODE or needed is not None or is_teacher or (room is not None and room.closed)
+    whose = needed.user if needed is not None else TEACHER if is_teacher else ""
+    label = f"The {whose}'s code" if whose in (TEACHER, SUBSTITUTE) else "Code of the room"
+    said = said or (needed.warning if needed is not None else "")
     name = room.server_name if room is not None else ""
     return CardWords(
         f"Join {name}" if name else "Join", "Cancel" if busy else "Join", said or status(model, now), loudness,
-        asks_code, record_text(room),
+        label if asks_code else "", record_text(room),
     )  # fmt: skip
 
 
-def record_text(room: Optional[RoomInfo]) -> str:
+def record_text(room: Optional[RoomSeen]) -> str:
     """What this room writes down, in one line; nothing where it does not say."""
     if room is None or not room.record:
         return ""

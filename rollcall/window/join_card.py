@@ -47,6 +47,7 @@ class JoinCard(ttk.Frame):
         super().__init__(parent)
         self._theme, self._texts, self._actions = theme, texts, actions
         self._rooms: List[FoundRoom] = []
+        self._servers: List[str] = []
         self._names: List[str] = []
         self._typed = False  # "My name is not there": the field instead of the list
         for side in (0, 2):
@@ -129,12 +130,12 @@ class JoinCard(ttk.Frame):
         theme, card = self._theme, self.card
         self.join_button = ttk.Button(card, text="Join", style="Accent.TButton", command=self._actions.toggle)
         self.join_button.grid(self._row(10, 12, ipady=theme.px(3)))
-        # Two lines high, whatever is said: the card stays where it is.
-        space = ttk.Frame(card, height=2 * theme.row_height)
+        # Two lines high if nothing is said: the card stays where it is. A warning may need more, and has it.
+        space = ttk.Frame(card)
         space.grid(self._row(11, 4))
-        space.grid_propagate(False)
+        space.rowconfigure(0, minsize=2 * theme.row_height)
         self.said = ttk.Label(space, wraplength=theme.px(WIDTH), justify="left")
-        self.said.grid(row=0, column=0, sticky="w")
+        self.said.grid(row=0, column=0, sticky="nw")
         for field in (self.name_field, self.server_field, self.code_field, self.names, self.rooms):
             for key in ("<Return>", "<KP_Enter>"):
                 field.bind(key, lambda event: self._actions.connect())
@@ -156,7 +157,9 @@ class JoinCard(ttk.Frame):
 
     def offer_servers(self, servers: Sequence[str]) -> None:
         """The servers to choose from, the most recent first."""
-        self.server_field.configure(values=list(servers))
+        if list(servers) != self._servers:
+            self._servers = list(servers)
+            self.server_field.configure(values=self._servers)
 
     def show_rooms(self, rooms: Sequence[FoundRoom]) -> None:
         """The servers that answer on this network. Choosing one puts its address into the field."""
@@ -173,6 +176,8 @@ class JoinCard(ttk.Frame):
 
     def offer_names(self, names: Optional[Sequence[str]]) -> None:
         """Names to choose from, where the room has them; None for the field."""
+        if list(names or ()) == self._names:
+            return
         self._names, self._typed = list(names or ()), False
         self.names.delete(0, "end")
         for name in self._names:
@@ -233,10 +238,11 @@ class JoinCard(ttk.Frame):
         set_option(self.said, "text", theme.drawable(words.said))
         set_option(self.said, "foreground", theme.palette.loud[words.loudness][0])
         set_option(self.record, "text", words.record)
-        set_option(self.code_label, "text", "The teacher's code" if self._texts.teacher.get() else "Code")
-        set_option(self.code_field, "show", "•" if self._texts.teacher.get() else "")
-        if words.asks_code != bool(self.code_field.winfo_manager()):
-            if words.asks_code:
+        if words.code:
+            set_option(self.code_label, "text", words.code)
+        set_option(self.code_field, "show", "•" if self._texts.teacher.get() else "")  # the class's is on the board
+        if bool(words.code) != bool(self.code_field.winfo_manager()):
+            if words.code:
                 self.code_label.grid(self._row(8, 8))
                 self.code_field.grid(self._row(9, 2))
             else:

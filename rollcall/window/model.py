@@ -134,6 +134,10 @@ class ClientModel:
         self.cause = ""
         self.refusal = ""
         """The code of the refusal."""
+        self.again_at = 0.0
+        """When somebody who was refused may try again (monotonic seconds)."""
+        self.room: Optional[events.RoomSeen] = None
+        self.code_needed: Optional[events.CodeNeeded] = None
         self.address = ""
         self.attempt = 0
         self.retry_at = 0.0
@@ -150,6 +154,9 @@ class ClientModel:
         self.address, self.name = address, name
         self._anew = True
         self.was_in, self.role, self.refusal = False, MEMBER, ""
+        self.code_needed = None
+        if self.room is not None and self.room.address != address:
+            self.room = None
         self._set_phase(CONNECTING)
 
     def end(self, wall: float) -> None:
@@ -217,9 +224,16 @@ class ClientModel:
         elif isinstance(event, events.Waiting):
             self.retry_at = now + event.seconds
             self.attempt = event.attempt
+        elif isinstance(event, events.RoomSeen):
+            self.room = event
+        elif isinstance(event, events.CodeNeeded):
+            self.code_needed = event
+        elif isinstance(event, events.ServerWarning):
+            self.diary.note(wall, CONNECTION, event.message)
         elif isinstance(event, events.Refused):
             self.diary.over(wall)
             self.cause, self.refusal = event.message, event.code
+            self.again_at = now + (event.retry_after or 0.0)
             self.diary.note(wall, CONNECTION, f"not let in: {event.message}")
             self._set_phase(REFUSED)
         elif isinstance(event, events.Stopped):
@@ -371,6 +385,11 @@ class ClientModel:
         """Our own row, where the server says which it is."""
         entry = self._entries.get(self._own_id) if self._own_id is not None else None
         return None if entry is None or self._own_id is None else self._row(self._own_id, entry)
+
+    def accepted(self, address: str) -> str:
+        """The fingerprint of the server at this address that a code is typed for after a warning; empty for none."""
+        needed = self.code_needed
+        return needed.fingerprint if needed is not None and needed.warning and needed.address == address else ""
 
     def round_trip(self) -> Optional[float]:
         """Seconds of the last heartbeat that was answered, while we are connected."""

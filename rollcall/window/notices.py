@@ -7,8 +7,8 @@ from typing import Callable, Set
 NOTICE = 15.0
 """Seconds that a sentence about something else stands there."""
 
-LONGEST = 160
-"""Characters of that place on the card; more would need more than its two lines."""
+LONGEST = 700
+"""Characters of that place on the card: the longest warning of ours fits, with the fingerprint to compare."""
 
 
 def shortened(text: str) -> str:
@@ -39,6 +39,10 @@ class Notices:
         if sentence not in self._told:
             self._told.add(sentence)
             self.show(sentence)
+
+    def clear(self) -> None:
+        """Whatever stood there is done with."""
+        self.complaint, self._until = "", self._clock()
 
     def text(self) -> str:
         """What stands there now instead of the state; empty for nothing."""

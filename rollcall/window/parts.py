@@ -9,7 +9,8 @@ from __future__ import annotations
 import tkinter as tk
 from typing import Any, Callable, Optional
 
-from rollcall.window.theme import Theme, set_option
+from rollcall.window.fields import select_all_with_control_a
+from rollcall.window.theme import Theme, set_icon, set_option
 
 TOOLTIP_AFTER = 400
 """Milliseconds that the mouse rests before a tooltip comes."""
@@ -95,6 +96,14 @@ class Tooltip:
         if self._shown is not None:
             self._shown.destroy()
             self._shown = None
+
+
+def prepare(root: tk.Tk, close: Callable[[], object]) -> None:
+    """What a window of ours has whatever it shows: keys as people expect them, an icon, an end."""
+    select_all_with_control_a(root)
+    press_with_return(root)
+    set_icon(root)
+    root.protocol("WM_DELETE_WINDOW", close)
 
 
 def press_with_return(root: tk.Tk) -> None:

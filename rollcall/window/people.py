@@ -14,6 +14,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 from protocol import HERE, KICKED, LATE, LEFT, LOST, REPLACED
 from rollcall.window.diary import minute_text
 from rollcall.window.model import UNKNOWN, VANISHED, Row
+from rollcall.window.words import span_text
 from rollcall.wire.text import counted
 
 SILENT, EXPECTED, MISSING, EXCUSED, OUT = "silent", "expected", "missing", "excused", "out"
@@ -131,15 +132,6 @@ class Number(NamedTuple):
     def lets_through(self, person: Person) -> bool:
         """True for whom this number counts."""
         return person.state in self.states and (person.group == GUESTS) == self.guests
-
-
-def span_text(seconds: float) -> str:
-    """``4 s``, ``31 min``, ``2 h 5 min``."""
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def group_of(state: str) -> str:

@@ -78,6 +78,14 @@ class Settings:
         return replace(self, servers=(server, *others)[:MAX_SERVERS])
 
 
+    def joined(self, server: str, name: str, own: bool, is_teacher: bool) -> Settings:
+        """These settings after somebody was let in there. Whoever's computer it is not leaves nothing but the server
+        (an empty one is none)."""
+        return replace(
+            self.with_server(server), name=name if own else "", own=own, teacher=own and is_teacher, connected=own
+        )
+
+
 class _Content(NamedTuple):
     """What the file says, and every key that stands in it, known or not."""
 
@@ -97,6 +105,11 @@ class SettingsFile:
         self._has_place = place is not None
         self.path = (place or Path()) / "settings.json"
         self._known = Settings()  # as last read or written
+
+    @property
+    def folder(self) -> Optional[Path]:
+        """Where the file is; None where this user has no place for it."""
+        return self.path.parent if self._has_place else None
 
     def load(self) -> Tuple[Settings, str]:
         """The settings and a sentence for the person, empty if all is well or there is no file yet. Never raises.
@@ -189,6 +202,8 @@ class Memory:
 
     def __init__(self, file: Optional[SettingsFile]) -> None:
         self._file = file
+        self.folder = file.folder if file is not None else None
+        """Where this person's files are; None where nothing is kept."""
         self.settings, self.damage = file.load() if file is not None else (Settings(), "")
 
     def change(self, edit: Callable[[Settings], Settings]) -> str:

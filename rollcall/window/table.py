@@ -11,7 +11,7 @@ from __future__ import annotations
 import tkinter as tk
 from functools import partial
 from tkinter import ttk
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 from protocol import HERE, LOST
 from rollcall.window.model import UNKNOWN
@@ -46,16 +46,13 @@ NAME_COLUMN = "#0"
 
 
 class RosterTable(tk.Frame):
-    """The list with its scrollbar, and a ring around it while it has the focus. ``pressed_group`` is called with the
-    group whose heading was pressed."""
+    """The list with its scrollbar, and a ring around it while it has the focus."""
 
-    def __init__(
-        self, parent: tk.Misc, theme: Theme, order: TableOrder, pressed_group: Callable[[str], object]
-    ) -> None:
+    def __init__(self, parent: tk.Misc, theme: Theme, order: TableOrder) -> None:
         palette, px = theme.palette, theme.px
         super().__init__(parent, background=palette.window, highlightthickness=px(1))
         self.configure(highlightbackground=palette.line)
-        self._theme, self.order, self._pressed_group = theme, order, pressed_group
+        self._theme, self.order = theme, order
         self._shown: List[str] = []
         self._left = 0  # changes that were still to be shown when we last looked
         self._texts: Dict[str, Tuple[str, ...]] = {}  # of the columns, as they stand there
@@ -298,9 +295,7 @@ class RosterTable(tk.Frame):
 
     def _released(self, event: Any) -> None:
         key = self.tree.identify_row(event.y)
-        if key.startswith(GROUP) and self.tree.identify_region(event.x, event.y) != "heading":
-            self._pressed_group(key[len(GROUP) :])
-        elif key:
+        if key and not key.startswith(GROUP):
             self._anchor = key
 
     def _go(self, step: int, is_extending: bool, event: Any) -> str:

@@ -35,9 +35,13 @@ class TeacherActions(Protocol):
     """What its controls do."""
 
     def step(self) -> None: ...
+
+
+class LogActions(Protocol):
+    """What the buttons of the activity do."""
+
     def save_log(self) -> None: ...
     def copy_log(self, text: str) -> None: ...
-    def pressed_group(self, group: str) -> None: ...
 
 
 class TeacherFace(ttk.Frame):
@@ -51,6 +55,7 @@ class TeacherFace(ttk.Frame):
         order: TableOrder,
         diary: Diary,
         actions: TeacherActions,
+        commands: LogActions,
     ) -> None:
         super().__init__(parent)
         self._theme, self._texts, self._actions, self._order = theme, texts, actions, order
@@ -59,10 +64,10 @@ class TeacherFace(ttk.Frame):
         self.columnconfigure(0, weight=1)
         self.rowconfigure(1, weight=3, minsize=theme.px(80))
         self._build_bar()
-        self.table = RosterTable(self, theme, order, actions.pressed_group)
+        self.table = RosterTable(self, theme, order)
         self.table.grid(row=1, column=0, sticky="nsew")
         self.table.show_details(texts.details.get())
-        self._build_pane(diary)
+        self._build_pane(diary, commands)
         self._build_status()
 
     def _build_bar(self) -> None:
@@ -97,7 +102,7 @@ class TeacherFace(ttk.Frame):
         if int(self.chip_row.grid_info().get("row", -1)) != row:
             self.chip_row.grid(sticky="w", pady=(px(5) if row else 0, 0), **where)  # type: ignore[arg-type]
 
-    def _build_pane(self, diary: Diary) -> None:
+    def _build_pane(self, diary: Diary, commands: LogActions) -> None:
         theme, px = self._theme, self._theme.px
         self.pane = ttk.Frame(self, padding=(px(8), px(4)))
         self.pane.columnconfigure(0, weight=1)
@@ -105,7 +110,7 @@ class TeacherFace(ttk.Frame):
         latency = LatencyBar(self.pane, theme, self._texts.round_trip)
         latency.grid(row=0, column=0, sticky="ew", pady=(0, px(4)))
         self.strip = latency.strip
-        self.log = ActivityLog(self.pane, theme, diary, self._actions.save_log, self._actions.copy_log)
+        self.log = ActivityLog(self.pane, theme, diary, commands.save_log, commands.copy_log)
         self.log.grid(row=1, column=0, sticky="nsew")
 
     def _build_status(self) -> None:

@@ -307,10 +307,10 @@ class Theme:
     def _style_table(self, style: ttk.Style) -> None:
         colours = self.palette
         style.configure("Treeview", rowheight=self.row_height, indent=0)
-        style.map("Treeview", background=[("selected", colours.selected)])
+        # The words keep their colours on a selected line.
+        style.map("Treeview", background=[("selected", colours.selected)], foreground=[])
         if not self._is_modern:
             style.configure("Treeview", background=colours.surface, fieldbackground=colours.surface)
-            style.map("Treeview", foreground=[])
         style.configure("Treeview.Heading", padding=(self.px(2), self.px(1)))
         # No triangle: what stands below a heading cannot be folded. The image is the bar at a selected row.
         where = {"side": "left", "sticky": ""}

@@ -17,7 +17,7 @@ ADVICE: Dict[str, str] = {
     "bad_code": "Ask whoever runs the room for the code.",
     "invalid_name": "Choose another name and join again.",
     "unsupported_protocol": "One of the two programs is too old; update it.",
-    "kicked": "Ask whoever runs the room.",
+    "kicked": "",
     "replaced": "You are here from another window or computer; this one stays out.",
 }
 """What to do about a refusal, by its code."""
@@ -46,6 +46,15 @@ def plain_cause(model: ClientModel) -> str:
     return sentence(cause.split("; ")[0])
 
 
+def span_text(seconds: float) -> str:
+    """``4 s``, ``31 min``, ``2 h 5 min``."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes = whole // 60
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def next_step(model: ClientModel, now: float) -> str:
     """When the next attempt comes."""
     seconds = model.retry_at - now
@@ -62,7 +71,8 @@ def status(model: ClientModel, now: float) -> str:
         return f"{sentence(model.cause)} {next_step(model, now)}"
     if model.phase == REFUSED:
         advice = ADVICE.get(model.refusal, "Ask whoever runs the room.")
-        return f"{sentence(model.cause)} {advice}"
+        again = "" if model.again_at <= now else f"You can join again in {span_text(model.again_at - now)}."
+        return " ".join(filter(None, (sentence(model.cause), advice, again)))
     return ""
 
 
@@ -110,7 +120,7 @@ def student(model: ClientModel, now: float) -> StudentWords:
         return StudentWords(GOOD, "● You are here", name, room + since)
     if model.phase == REFUSED:
         word = {"kicked": "✕ Removed", "replaced": "✕ Not here any more"}.get(model.refusal, "✕ Not let in")
-        return StudentWords(BAD, word, name, status(model, now), AGAIN)
+        return StudentWords(BAD, word, name, status(model, now), AGAIN if model.again_at <= now else "")
     if model.phase == RECONNECTING:
         return StudentWords(WARN, "◌ Not connected", name, f"{plain_cause(model)} {next_step(model, now)}", NOW)
     return StudentWords(WARN, "◌ Not connected", name, status(model, now))

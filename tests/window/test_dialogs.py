@@ -44,7 +44,7 @@ def use(root):
         assert time.monotonic() < deadline, window.texts.status.get()
     window.leave()
     "n\\u00f6.example".encode("idna")  # what becomes of such a name before any name server is asked
-    for act in (window.save_log, window.commands.save_people, window.commands.about):
+    for act in (window.commands.save_log, window.commands.save_people, window.commands.about):
         root.after(50, lambda: [root.tk.call("destroy", child)
             for child in root.tk.splitlist(root.tk.call("winfo", "children", ".")) if ".__tk" in str(child)])
         try:

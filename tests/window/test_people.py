@@ -25,8 +25,8 @@ from rollcall.window.people import (
     numbers,
     of_class,
     of_row,
-    span_text,
 )
+from rollcall.window.words import span_text
 
 WALL = 1_700_000_000.0
 

@@ -8,11 +8,13 @@ import pytest
 
 from protocol import ERROR_CODES, RETRY, Entry
 from rollcall.client.events import (
+    CodeNeeded,
     Connected,
     Connecting,
     Disconnected,
     PingSent,
     Refused,
+    RoomSeen,
     RosterReplaced,
     RoundTrip,
     Stopped,
@@ -20,10 +22,9 @@ from rollcall.client.events import (
 from rollcall.window import words
 from rollcall.window.join import CODE, HINT, NAME, OWN_NAME, SERVER, CannotJoin, card_words, read_fields, record_text
 from rollcall.window.model import REFUSED
-from rollcall.wire.messages import RoomInfo
 from tests.window.test_model import ARRIVAL, ME, WALL, playing
 
-ROOM = RoomInfo("Room 12", 2, "", True, "e", record="always", record_days=180)
+ROOM = RoomSeen("h:1", "Room 12", "", False, True, "code", None, "always", 180)
 
 
 def test_a_lost_connection_says_why_and_what_next() -> None:
@@ -54,10 +55,10 @@ def test_a_student_reads_name_room_and_since_when() -> None:
 def test_a_refusal_says_why_and_what_to_do(code: str) -> None:
     model = playing(Connecting("h:1", 1), Refused(code, "because", ERROR_CODES[code]), Stopped())
     assert model.phase == REFUSED and not model.is_running
-    assert words.status(model, 0) == f"Because. {words.ADVICE.get(code, 'Ask whoever runs the room.')}"
+    assert words.status(model, 0) == f"Because. {words.ADVICE.get(code, 'Ask whoever runs the room.')}".strip()
     student = words.student(model, 0)
     assert student.loudness == "bad" and student.word.startswith("✕ ") and student.step == words.AGAIN
-    assert card_words(model, 0, "", None, False).asks_code == (code in ("code_required", "bad_code"))
+    assert bool(card_words(model, 0, "", False).code) == (code in ("code_required", "bad_code"))
 
 
 def test_others_are_counted() -> None:
@@ -92,12 +93,30 @@ def test_what_cannot_be_joined_with_is_said_and_where(server: str, name: str, se
 
 def test_the_card_says_where_it_leads_and_what_is_written_down() -> None:
     model = playing()
-    card = card_words(model, 0, "", None, False)
-    assert (card.title, card.button, card.asks_code, card.record) == ("Join", "Cancel", False, "")
-    card = card_words(model, 0, "", ROOM, False)
-    assert (card.title, card.asks_code) == ("Join Room 12", True)
+    card = card_words(model, 0, "", False)
+    assert (card.title, card.button, card.code, card.record) == ("Join", "Cancel", "", "")
+    model.apply(ROOM, 0, WALL)
+    card = card_words(model, 0, "", False)
+    assert (card.title, card.code) == ("Join Room 12", "Code of the room")
     assert card.record == "This room keeps a record of who was here, for 180 days."
     assert record_text(replace(ROOM, record="never")) == "This room keeps no record of who was here."
     model.forget()
-    assert card_words(model, 0, "", None, True).asks_code and card_words(model, 0, "", None, False).button == "Join"
-    assert card_words(model, 0, "wrong", None, False).loudness == "bad"
+    assert card_words(model, 0, "", True).code == "The teacher's code"
+    assert card_words(model, 0, "", False).button == "Join"
+    assert card_words(model, 0, "wrong", False).loudness == "bad"
+    model.begin("another:1", "Me")
+    assert model.room is None, "what one server said is not about another"
+
+
+def test_a_code_that_is_typed_after_a_warning_is_for_the_server_that_was_warned_of() -> None:
+    model = playing(CodeNeeded("h:1", "Room 12", "ab" * 32, False, "class", True, "Compare this."))
+    assert card_words(model, 0, "", False).said == "Compare this."
+    assert (model.accepted("h:1"), model.accepted("h:2")) == ("ab" * 32, "")
+    model.begin("h:1", "Me")
+    assert model.accepted("h:1") == ""
+
+
+def test_who_was_removed_reads_when_to_come_again() -> None:
+    model = playing(*ARRIVAL, Refused("kicked", "you were removed", "stop", retry_after=120.0), now=100)
+    assert words.student(model, 101).detail == "You were removed. You can join again in 1 min."
+    assert words.student(model, 101).step == "" and words.student(model, 220).step == words.AGAIN
