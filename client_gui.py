@@ -21,8 +21,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 from client import GOODBYE, MOST_EVENTS, STUCK_AFTER, Client
-from protocol import __version__
-from rollcall.client.events import Connected, Denied, Event, ServerKnown, ServerWarning
+from protocol import Message, __version__
+from rollcall.client.events import Connected, Event, ServerKnown, ServerWarning
 from rollcall.program.crash import CrashReporter, spoken
 from rollcall.program.ending import run
 from rollcall.program.folders import settings_folder
@@ -43,6 +43,7 @@ from rollcall.wire.clock import monotonic
 try:
     import tkinter as tk
 
+    from rollcall.window.acts import Acts
     from rollcall.window.clipboard import Clipboard
     from rollcall.window.commands import Commands
     from rollcall.window.dialogs import load_dialogs, open_root, show_error, show_text
@@ -93,7 +94,7 @@ class ClientWindow:
         self._client: Optional[Client] = None
         self._events: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
         self._closers: List[threading.Thread] = []
-        self.closed = False
+        self.closed, self._role = False, ""
         self.known = KnownServers(self.memory.folder)
         self.notices.show(self.known.damage)
         self.stand_ins = StandIns(root)
@@ -101,7 +102,7 @@ class ClientWindow:
         self.texts = Texts(root, self.stand_ins, self.memory.settings, server, name)
         self.sizes = Sizes(root, self.theme, self.memory.settings, self.remember)
         prepare(root, self.close)
-        self.commands = Commands(self)
+        self.commands, self.acts = Commands(self), Acts(self)
         self.faces = Faces(self, self.model.diary)
         self.menus = Menus(self)
         self.sizes.begin(CARD)
@@ -195,9 +196,9 @@ class ClientWindow:
         closer.start()
         self._closers = [thread for thread in self._closers if thread.is_alive()] + [closer]
 
-    def join_again(self) -> None:
-        """After a refusal: as who it was, and where."""
-        self.connect()
+    def act(self, message: Message) -> bool:
+        """Ask the server for something that a teacher may do. False if there is nobody to ask."""
+        return self._client is not None and self._client.act(message)
 
     def retry_now(self) -> None:
         """Skip the wait before the next attempt, if there is one."""
@@ -205,8 +206,8 @@ class ClientWindow:
             self._client.retry_now()
 
     def step(self) -> None:
-        """What the status line offers."""
-        (self.join_again if self.model.phase == REFUSED else self.retry_now)()
+        """What the face offers: to join again after a refusal, or not to wait."""
+        (self.connect if self.model.phase == REFUSED else self.retry_now)()
 
     def _follow_screen(self, event: Any) -> None:
         """The window was moved or resized, perhaps to another monitor."""
@@ -268,8 +269,7 @@ class ClientWindow:
             self.known.keep(client.door.trust, with_keys=self.texts.own.get())
         elif isinstance(event, ServerWarning):
             self.notices.show(event.message, log=False)
-        elif isinstance(event, Denied):
-            self.notices.show(words.sentence(event.message))
+        self.acts.follow(event)
         if self.model.phase == REFUSED:
             self._refused()
 
@@ -284,7 +284,8 @@ class ClientWindow:
         changes = self.model.take_changes()
         moved = {str(old): str(new) for old, new in changes.moved.items()}
         self.order.update(map(of_row, changes.shown), map(str, changes.gone), moved)
-        if self.faces.show(face_of(self.model, self.texts.teacher.get())):
+        if self.faces.show(face_of(self.model, self.texts.teacher.get())) or self._role != self.model.role:
+            self._role = self.model.role
             self.menus.build()
         self.faces.say(self.model, self.notices.text(), self._clock(), time.time())
         self.sizes.fit(self.faces.kind, self.faces.needs())

@@ -28,7 +28,9 @@ from rollcall.client.events import (
     Connecting,
     Denied,
     Disconnected,
+    Done,
     Event,
+    Notice,
     PingSent,
     Refused,
     RoomSeen,
@@ -40,11 +42,13 @@ from rollcall.server.certificate import own_certificate
 from rollcall.window.diary import day_text
 from rollcall.window.join import HINT, OWN_NAME, FoundRoom
 from rollcall.window.notices import NOTICE
+from rollcall.window.people import Person
 from rollcall.window.saving import documents_folder
 from rollcall.window.settings import Settings, SettingsFile
 from rollcall.window.table_order import GROUP, NAME, STATE, as_csv, as_table
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
+from rollcall.wire.messages import Kick, Substitute
 from tests.client.closed_room import CODE, FEW, ClosedRoom
 from tests.helpers import (
     PATIENCE,
@@ -60,6 +64,8 @@ from tests.x11 import Screen
 
 tk: Any = pytest.importorskip("tkinter", reason="this Python has no Tk")
 theme_module: Any = pytest.importorskip("rollcall.window.theme", reason="this Python has no Tk")
+acts: Any = pytest.importorskip("rollcall.window.acts", reason="this Python has no Tk")
+Removal, ask_removal = acts.Removal, acts.ask_removal
 faces: Any = pytest.importorskip("rollcall.window.faces", reason="this Python has no Tk")
 CARD, STUDENT, TEACHER = faces.CARD, faces.STUDENT, faces.TEACHER
 LIGHT, DARK, PALETTES = theme_module.LIGHT, theme_module.DARK, theme_module.PALETTES
@@ -427,6 +433,58 @@ def test_a_closed_room_is_entered_with_its_code_which_one_s_own_computer_keeps(
         me.join.invoke()
         me.until(lambda: me.card.code_field.winfo_ismapped() and me.window._client is None, "asked again")
         assert CODE not in "".join(path.read_text() for path in (tmp_path / "mine").iterdir())
+
+
+def test_a_teacher_removes_somebody_and_makes_a_code_for_a_substitute(tmp_path: Path) -> None:
+    with driven("127.0.0.1:1", settings=SettingsFile(tmp_path)) as me:
+        acts: List[Any] = []
+        me.window.act = lambda message: not acts.append(message)  # type: ignore[method-assign,func-returns-value]
+        me.window.model.begin("h:1", "Mia")
+        welcome = Welcome(2, "R", 1, 1, "e", 0, 5.0, 15.0, 2000, "t", role="teacher")
+        rows = (Entry("h", 1, 1, "Mia"), Entry("h", 1, 7, "Ann"), Entry("h", 1, 8, "Ben"))
+        for event in (Connected("h:1", 5.0, 15.0, welcome), RosterReplaced(rows, 1)):
+            me.window._events.put(event)
+        me.until(lambda: me.names() == ["Ann", "Ben", "Mia (you)"], "everyone")
+        me.tree.selection_set(me.item("Ann"), me.item("Mia (you)"))
+        asked: List[Any] = []
+
+        def ask(**options: Any) -> Any:
+            asked.extend(person.name for person in options["people"])
+            return Removal(5, "Please wait outside.")
+
+        me.window.acts.ask_removal = ask
+        me.press("<Delete>", me.tree)
+        assert acts == [Kick(7, 5, "Please wait outside.")] and asked == ["Ann"], "never oneself"
+        me.window.menus.menu.invoke("Substitute…")
+        assert acts[1:] == [Substitute()]
+        me.window.acts.show_message = lambda **options: me.said.append(options["message"])
+        me.window.acts.follow(Done("substitute", None, "It opens nothing else.", "SUB-KDWH-9RTC"))
+        assert "SUB-KDWH-9RTC" in me.said[0] and "SUB-KDWH" not in me.log
+        me.window.acts.follow(Notice("kicked", "somebody of that name was removed", 7))
+        me.until(lambda: me.teacher.status.cget("text") == "! Somebody of that name was removed.", "the notice")
+        me.window.model.role = "member"
+        me.window._refresh()
+        me.press("<Delete>", me.tree)
+        assert len(acts) == 2
+        with pytest.raises(tk.TclError):
+            me.window.menus.menu.index("Substitute…")
+
+
+def test_the_dialog_for_removing_somebody_says_whom_and_can_be_left() -> None:
+    with driven() as me:
+        ann = Person("7", "Ann", "here", "present", member=7)
+
+        def in_dialog(act: Callable[[Any], None]) -> Any:
+            def find() -> None:
+                (dialog,) = [child for child in me.root.winfo_children() if isinstance(child, tk.Toplevel)]
+                assert dialog.title() == "Remove Ann"
+                act(dialog)
+
+            me.root.after(50, find)
+            return ask_removal(me.root, me.window.theme, [ann])
+
+        assert in_dialog(lambda dialog: dialog.destroy()) is None
+        assert in_dialog(lambda dialog: dialog.winfo_children()[-1].winfo_children()[1].invoke()) == Removal(0, "")
 
 
 def test_a_warning_is_whole_on_the_card_and_a_denied_teacher_is_told(tmp_path: Path) -> None:

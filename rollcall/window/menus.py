@@ -6,6 +6,7 @@ import sys
 import tkinter as tk
 from typing import Any, Callable, List, Protocol
 
+from rollcall.window.acts import Acts
 from rollcall.window.commands import Commands
 from rollcall.window.faces import CARD, TEACHER, Faces
 from rollcall.window.table_order import COLUMNS, as_csv, as_table
@@ -19,6 +20,7 @@ class Window(Protocol):
     theme: Theme
     faces: Faces
     commands: Commands
+    acts: Acts
 
     def retry_now(self) -> None: ...
     def leave(self) -> None: ...
@@ -52,6 +54,10 @@ class Menus:
             menu.add_command(label="Copy", command=lambda: commands.copy_people(as_table), accelerator=accelerator("C"))
             menu.add_command(label="Copy as CSV", command=lambda: commands.copy_people(as_csv))
             menu.add_command(label="Copy addresses", command=commands.copy_address)
+        if face == TEACHER and window.acts.are_allowed:
+            self.context_menu.add_separator()
+            self.context_menu.add_command(label="Remove…", command=window.acts.remove, accelerator="Del")
+            self.menu.add_command(label="Substitute…", command=window.acts.substitute)
         if face == TEACHER:
             self.menu.add_command(label="Save the list…", command=commands.save_people, accelerator=accelerator("S"))
             self.menu.add_separator()
@@ -116,6 +122,7 @@ class Menus:
         for modifier in self._modifiers():
             for key in "cC":
                 tree.bind(f"<{modifier}-{key}>", lambda event: commands.copy_people(as_table))
+        tree.bind("<Delete>", lambda event: self._window.acts.remove())
         buttons = ("<Button-2>", "<Control-Button-1>") if sys.platform == "darwin" else ("<Button-3>",)
         for button in buttons:
             tree.bind(button, self._context)

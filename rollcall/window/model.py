@@ -386,6 +386,14 @@ class ClientModel:
         entry = self._entries.get(self._own_id) if self._own_id is not None else None
         return None if entry is None or self._own_id is None else self._row(self._own_id, entry)
 
+    def server_id(self, row: int) -> int:
+        """The id by which the server knows the member of that row."""
+        return row - self._base
+
+    def is_own(self, member: int) -> bool:
+        """True if the server knows us by that id."""
+        return self._own_id == self._base + member
+
     def accepted(self, address: str) -> str:
         """The fingerprint of the server at this address that a code is typed for after a warning; empty for none."""
         needed = self.code_needed

@@ -13,14 +13,13 @@ from typing import Callable, List, Protocol
 from rollcall.window.names import clipped, first_name, name_key
 from rollcall.window.parts import Link, Pressable, Tooltip
 from rollcall.window.theme import Theme, set_option
-from rollcall.window.words import AGAIN, StudentWords, others
+from rollcall.window.words import StudentWords, others
 
 
 class StudentActions(Protocol):
     """What its controls do."""
 
-    def retry_now(self) -> None: ...
-    def join_again(self) -> None: ...
+    def step(self) -> None: ...
     def leave(self) -> None: ...
     def not_me(self) -> None: ...
 
@@ -57,7 +56,7 @@ class StudentFace(ttk.Frame):
         foot = ttk.Frame(self)
         foot.grid(row=1, column=0, sticky="ew", padx=px(16), pady=px(8))
         foot.columnconfigure(1, weight=1)
-        self.step_button = ttk.Button(foot, style="Accent.TButton", command=self._step)
+        self.step_button = ttk.Button(foot, style="Accent.TButton", command=self._actions.step)
         self.others_link = Pressable(
             foot, theme, self.toggle_others, font=theme.body_font, background=palette.window,
             foreground=palette.text, highlightbackground=palette.window,
@@ -79,9 +78,6 @@ class StudentFace(ttk.Frame):
             foreground=palette.text, selectbackground=palette.selected, selectforeground=palette.text,
             highlightthickness=px(1), highlightbackground=palette.line, highlightcolor=palette.accent, height=4,
         )  # fmt: skip
-
-    def _step(self) -> None:
-        (self._actions.join_again if self._words.step == AGAIN else self._actions.retry_now)()
 
     def toggle_others(self) -> None:
         """Unfold or fold the list of who else is here."""
