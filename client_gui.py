@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple, cast
 
 from client import GOODBYE, MOST_EVENTS, STUCK_AFTER, Client
 from protocol import Message, __version__
@@ -30,13 +30,13 @@ from rollcall.program.frozen import OwnFiles, is_frozen, load_early, program_nam
 from rollcall.program.signals import Signals
 from rollcall.window import words
 from rollcall.window.arguments import read_arguments
+from rollcall.window.class_book import Act
 from rollcall.window.join import CODE, NAME, SERVER, WANTS_CODE, CannotJoin, read_fields
 from rollcall.window.known_servers import KnownServers
-from rollcall.window.model import REFUSED, ClientModel
+from rollcall.window.listing import Listing
+from rollcall.window.model import CONNECTED, REFUSED, ClientModel
 from rollcall.window.notices import Notices
-from rollcall.window.people import of_row
 from rollcall.window.settings import Memory, Settings, SettingsFile
-from rollcall.window.table_order import TableOrder
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 
@@ -82,7 +82,8 @@ class ClientWindow:
         root.withdraw()  # until there is something to be seen
         self._clock = clock
         self.model = ClientModel()
-        self.order = TableOrder()
+        self.listing = Listing()
+        self.order = self.listing.order
         self.memory = Memory(settings_file)
         self.notices = Notices(lambda sentence: self.model.note(time.time(), sentence), clock)
         self.notices.show(self.memory.damage)
@@ -136,6 +137,7 @@ class ClientWindow:
         self._client, self._events = client, events
         self.texts.server.set(str(address))
         self.model.begin(str(address), name)
+        self.listing.book.clear()
         client.start()
         self._refresh()
 
@@ -196,9 +198,9 @@ class ClientWindow:
         closer.start()
         self._closers = [thread for thread in self._closers if thread.is_alive()] + [closer]
 
-    def act(self, message: Message) -> bool:
+    def act(self, message: Act) -> bool:
         """Ask the server for something that a teacher may do. False if there is nobody to ask."""
-        return self._client is not None and self._client.act(message)
+        return self._client is not None and self._client.act(cast(Message, message))
 
     def retry_now(self) -> None:
         """Skip the wait before the next attempt, if there is one."""
@@ -206,8 +208,9 @@ class ClientWindow:
             self._client.retry_now()
 
     def step(self) -> None:
-        """What the face offers: to join again after a refusal, or not to wait."""
-        (self.connect if self.model.phase == REFUSED else self.retry_now)()
+        """What the face offers: to join again after a refusal, not to wait, or what the lesson needs."""
+        steps = {REFUSED: self.connect, CONNECTED: self.acts.attend}
+        steps.get(self.model.phase, self.retry_now)()
 
     def _follow_screen(self, event: Any) -> None:
         """The window was moved or resized, perhaps to another monitor."""
@@ -276,14 +279,14 @@ class ClientWindow:
     def _refused(self) -> None:
         """The client has nothing more to do; the cursor goes where the person must type."""
         self._disconnect()
+        if self.model.was_in:
+            self.notices.clear()  # nothing is of more interest than that
         if self.model.refusal in WANTS_CODE or self.model.refusal == "invalid_name":
             self._refresh()
             self.faces.card.point_to(CODE if self.model.refusal in WANTS_CODE else NAME)
 
     def _refresh(self) -> None:
-        changes = self.model.take_changes()
-        moved = {str(old): str(new) for old, new in changes.moved.items()}
-        self.order.update(map(of_row, changes.shown), map(str, changes.gone), moved)
+        self.listing.refresh(self.model)
         if self.faces.show(face_of(self.model, self.texts.teacher.get())) or self._role != self.model.role:
             self._role = self.model.role
             self.menus.build()

@@ -17,6 +17,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -24,6 +26,7 @@ import client_gui
 from client import Client
 from protocol import Entry, Welcome, __version__
 from rollcall.client.events import (
+    ClassListed,
     Connected,
     Connecting,
     Denied,
@@ -39,6 +42,7 @@ from rollcall.client.events import (
     ServerWarning,
 )
 from rollcall.server.certificate import own_certificate
+from rollcall.window import words
 from rollcall.window.diary import day_text
 from rollcall.window.join import HINT, OWN_NAME, FoundRoom
 from rollcall.window.notices import NOTICE
@@ -47,6 +51,16 @@ from rollcall.window.saving import documents_folder
 from rollcall.window.settings import Settings, SettingsFile
 from rollcall.window.table_order import GROUP, NAME, STATE, as_csv, as_table
 from rollcall.wire.address import Address
+from rollcall.wire.class_messages import (
+    ClassList,
+    FollowClass,
+    Identify,
+    LessonAct,
+    MarkAct,
+    PersonRow,
+    SetClass,
+    Vanished,
+)
 from rollcall.wire.clock import monotonic
 from rollcall.wire.messages import Kick, Substitute
 from tests.client.closed_room import CODE, FEW, ClosedRoom
@@ -66,6 +80,8 @@ tk: Any = pytest.importorskip("tkinter", reason="this Python has no Tk")
 theme_module: Any = pytest.importorskip("rollcall.window.theme", reason="this Python has no Tk")
 acts: Any = pytest.importorskip("rollcall.window.acts", reason="this Python has no Tk")
 Removal, ask_removal = acts.Removal, acts.ask_removal
+person_dialog: Any = pytest.importorskip("rollcall.window.person_dialog", reason="this Python has no Tk")
+PersonDialog, facts = person_dialog.PersonDialog, person_dialog.facts
 faces: Any = pytest.importorskip("rollcall.window.faces", reason="this Python has no Tk")
 CARD, STUDENT, TEACHER = faces.CARD, faces.STUDENT, faces.TEACHER
 LIGHT, DARK, PALETTES = theme_module.LIGHT, theme_module.DARK, theme_module.PALETTES
@@ -183,7 +199,7 @@ class Driven:
         return [self.tree.item(item, "text") for item in self.tree.get_children() if item.startswith(GROUP)]
 
     def is_connected(self) -> bool:
-        return self.status.startswith("Connected to")
+        return self.window.model.phase == "connected"
 
     @property
     def status(self) -> str:
@@ -234,7 +250,10 @@ def test_a_teacher_joins_sees_who_is_here_and_leaves() -> None:
         assert (me.face, me.status, me.join.cget("text")) == (CARD, "", "Join")
         me.join.invoke()
         me.until(lambda: me.names() == ["Mia (you)"], "our own row")
-        assert (me.face, me.status, me.groups()) == (TEACHER, "Connected to Room 12", ["HERE · 1"])
+        assert (me.face, words.status(me.window.model, 0), me.groups()) == (
+            TEACHER, "Connected to Room 12", ["HERE · 1"],
+        )  # fmt: skip
+        assert me.status.startswith("A teacher joins"), "whom the server does not call one reads the list, and why"
         assert me.values("Mia (you)")[1] == "● here" and me.headline() == "1 here"
         me.teacher.toggle_activity()
         me.until(lambda: me.window.texts.round_trip.get().endswith(" ms"), "a round trip")
@@ -468,6 +487,109 @@ def test_a_teacher_removes_somebody_and_makes_a_code_for_a_substitute(tmp_path: 
         assert len(acts) == 2
         with pytest.raises(tk.TclError):
             me.window.menus.menu.index("Substitute…")
+
+
+@contextmanager
+def teaching(acts: List[Any]) -> Iterator[Driven]:
+    """A teacher's window whose server says what the test says."""
+    with driven("127.0.0.1:1") as me:
+        me.window.act = lambda message: not acts.append(message)  # type: ignore[method-assign,func-returns-value]
+        me.window.look_anew()  # the buttons are the test's, too
+        me.window.model.begin("h:1", "Mia")
+        welcome = Welcome(2, "Room 12", 1, 1, "e", 0, 5.0, 15.0, 2000, "t", role="teacher")
+        rows = (Entry("h", 1, 1, "Frau Weber"), Entry("h", 1, 7, "Ann"), Entry("h", 1, 8, "maxi"))
+        for event in (Connected("h:1", 5.0, 15.0, welcome), RosterReplaced(rows, 1)):
+            me.window._events.put(event)
+        me.until(lambda: len(me.names()) == 3, "everyone")
+        yield me
+
+
+def listed(*rows: PersonRow, **more: Any) -> ClassListed:
+    return ClassListed(ClassList(1, True, rows, (), ("7b",), ("7b", "9a"), **more))
+
+
+def test_a_class_is_shown_by_who_needs_attention_with_numbers_that_add_up() -> None:
+    acts: List[Any] = []
+    now = time.time()
+    with teaching(acts) as me:
+        me.window.acts.follow(
+            listed(
+                PersonRow("a", "Ann", "here", class_name="7b", members=(7,), since=now, note="the bus"),
+                PersonRow("b", "Ben", "missing", class_name="7b", since=now),
+                PersonRow("c", "Cal", "excused", class_name="7b"),
+                PersonRow("g", "maxi", "here", class_name="guest", members=(8,), proposal="Max"),
+                begin=now,
+            )
+        )
+        me.until(lambda: me.names() == ["Ben", "Ann", "Cal", "maxi  → Max?"], "the class")
+        assert me.headline() == "1 of 3 here · 1 missing · 1 excused · 1 guest"
+        assert me.groups()[0] == "NEEDS ATTENTION · 1" and me.groups()[-1].endswith("Accept 1")
+        assert me.values("Ann")[1] == "● here  •" and "bus" not in str(me.rows())
+        bar = me.teacher.class_bar
+        assert bar.winfo_ismapped() and bar.class_button.cget("text") == "Class 7b"
+        bar.lesson_button.invoke()
+        me.root.update()
+        box: Any = me.tree.bbox(GROUP + "guests")
+        me.tree.event_generate("<ButtonRelease-1>", x=box[0] + 20, y=box[1] + 5)
+        me.tree.selection_set(me.item("Ann"), me.item("Ben"))
+        me.window.menus._mark_menu.invoke("Excused")
+        bar._fill()
+        bar.menu.invoke("9a")
+        assert acts == [
+            LessonAct("end"), Identify("accept"), MarkAct(("Ben", "Ann"), "excused"), SetClass(("9a",)),
+        ]  # fmt: skip
+        me.window.acts.follow(listed(vanished=Vanished(now, 12)))
+        me.until(lambda: me.teacher.step_link.cget("text") == "Pause the lesson", "what seems to have happened")
+        me.press("<Return>", me.teacher.step_link)
+        assert acts[-1] == LessonAct("pause")
+
+
+def test_a_person_s_dialog_has_the_marks_the_note_and_who_a_guest_is() -> None:
+    acts: List[Any] = []
+    with teaching(acts) as me:
+        me.window.acts.follow(
+            listed(
+                PersonRow("a", "Ann", "here", class_name="7b", members=(7,), typed="ann", note="the bus", mark="late"),
+                PersonRow("b", "Ben", "missing", class_name="7b"),
+                PersonRow("g", "maxi", "here", class_name="guest", members=(8,), proposal="Ben", same_computer="Mia"),
+            )
+        )
+        me.until(lambda: "Ben" in me.names(), "the class")
+
+        def dialog_of(name: str) -> Any:
+            me.tree.selection_set(me.item(name))
+            me.press("<Return>", me.tree)
+            (dialog,) = [child for child in me.root.winfo_children() if isinstance(child, PersonDialog)]
+            return dialog
+
+        dialog = dialog_of("Ann")
+        assert dialog.title() == "Ann" and dialog.note.get() == "the bus"
+        dialog.note.set("the bus, again")
+        dialog.save_note()
+        dialog = dialog_of("Ann")
+        dialog.marks.winfo_children()[2].invoke()
+        dialog = dialog_of("maxi  → Ben?")
+        assert dialog.choice.get() == "Ben"
+        dialog.choice.master.winfo_children()[-1].invoke()
+        note = MarkAct(("Ann",), "note", note="the bus, again")
+        assert acts == [note, MarkAct(("Ann",), "excused"), Identify("is", 8, "Ben")]
+        person = me.window.order.people["g"]
+        assert ("Same computer", "Mia") in facts(person, me.window.listing.book.row_of(person), 0.0)
+
+
+def test_a_server_that_knows_no_classes_is_asked_once() -> None:
+    acts: List[Any] = []
+    with teaching(acts) as me:
+        me.window.acts._follows = True
+        calls: List[int] = []
+        me.window.connect = lambda: calls.append(1)  # type: ignore[method-assign]
+        connected_again = Connected("h:1", 5.0, 15.0, None)
+        me.window.acts.follow(connected_again)
+        assert acts == [FollowClass()]
+        me.window.acts.follow(Refused("bad_message", "type: nothing that a client sends", "stop"))
+        assert calls == [1]
+        me.window.acts.follow(connected_again)
+        assert acts == [FollowClass()]
 
 
 def test_the_dialog_for_removing_somebody_says_whom_and_can_be_left() -> None:
@@ -982,6 +1104,21 @@ def test_the_list_is_saved_where_documents_are_and_excel_can_read_it(tmp_path: P
         assert asked[0]["initialdir"] == documents_folder() and me.window.notices.text() == f"Saved 2 rows to {file}."
 
 
+def test_the_list_is_printed_as_one_page() -> None:
+    with running_server(name="Room <12>") as (_, port), class_of(port, ["Ann & Co"]) as (ann,), connected(port) as me:
+        me.until(lambda: len(me.names()) == 2, "both")
+        ann.send({"type": "leave"})
+        me.until(lambda: me.headline() == "1 here · 1 gone", "Ann gone")
+        pages: List[str] = []
+        me.window.commands.show_page = lambda address: not pages.append(address)  # type: ignore[func-returns-value]
+        me.press("<Control-p>")
+        file = Path(url2pathname(urlsplit(pages[0]).path))
+        text = file.read_text(encoding="utf-8")
+        file.unlink()
+        assert "<h1>Room &lt;12&gt;</h1>" in text and "☑ Mia" in text and "☐ Ann &amp; Co" in text
+        assert "1 here · 1 gone" in text and "left, was here" in text and "size: A4" in text
+
+
 def test_people_and_addresses_are_copied_and_it_says_what() -> None:
     with running_server() as (_, port), class_of(port, ["Ann", "=1+1"]), connected(port) as me:
         me.until(lambda: len(me.names()) == 3, "everyone")
@@ -1193,7 +1330,7 @@ def test_a_long_message_of_a_server_moves_nothing() -> None:
         me.until(lambda: me.root.winfo_width() == 500, "the size")
         height = me.tree.winfo_height()
         me.window._events.put(Refused("kicked", "because " * 120, "stop"))
-        me.until(lambda: me.teacher.status.cget("text").endswith("…"), "the message, as far as there is room")
+        me.until(lambda: me.teacher.status.cget("text").endswith("…") and "ecause" in me.status, "the message, clipped")
         me.root.update()
         assert me.tree.winfo_height() == height > 40 and len(me.status) > 900
 
@@ -1309,8 +1446,8 @@ def test_closing_ends_every_thread_whatever_they_are_doing(moment: str) -> None:
         target = {"connecting": mute.getsockname()[1], "waiting": 1, "connected": port}[moment]
         me = Driven(f"127.0.0.1:{target}")
         me.join.invoke()
-        words = {"connecting": "Connecting", "waiting": "Trying again", "connected": "Connected to"}[moment]
-        me.until(lambda: words in me.status, moment)
+        said = {"connecting": "Connecting", "waiting": "Trying again", "connected": "Connected to"}[moment]
+        me.until(lambda: said in words.status(me.window.model, 0), moment)
         me.window.close()
         assert {thread.name for thread in threading.enumerate()}.isdisjoint({"reader", "heartbeat", "goodbye"})
         me.window.close()

@@ -10,16 +10,20 @@ import tkinter as tk
 from tkinter import messagebox, ttk
 from typing import Any, Callable, List, NamedTuple, Optional, Protocol
 
-from protocol import Message
+from protocol import decode, encode
 from rollcall.client import events
+from rollcall.window.class_book import Act
 from rollcall.window.dialogs import answer
 from rollcall.window.faces import Faces
+from rollcall.window.listing import Listing
 from rollcall.window.model import ClientModel
 from rollcall.window.notices import Notices
-from rollcall.window.people import GONE, Person
+from rollcall.window.people import GONE, GUESTS, Person
+from rollcall.window.person_dialog import PersonDialog
 from rollcall.window.theme import Theme
 from rollcall.window.words import sentence
-from rollcall.wire.messages import MAX_SENTENCE, TEACHER, Kick, Substitute
+from rollcall.wire.class_messages import MAX_MARKED, FollowClass, Identify, MarkAct
+from rollcall.wire.messages import MAX_SENTENCE, MEMBER, TEACHER, Kick, Substitute
 from rollcall.wire.text import counted
 
 MINUTES = {"at once": 0, "in 5 minutes": 5, "in 45 minutes": 45}
@@ -46,7 +50,10 @@ class Window(Protocol):
     notices: Notices
     closed: bool
 
-    def act(self, message: Message) -> bool: ...
+    @property
+    def listing(self) -> Listing: ...
+    def act(self, message: Act) -> bool: ...
+    def connect(self) -> None: ...
 
 
 class Acts:
@@ -54,9 +61,39 @@ class Acts:
 
     def __init__(self, window: Window) -> None:
         self._window = window
+        question: Any = FollowClass()
+        # Our own protocol knows the messages about classes, and so does the server, as far as we know.
+        self._follows = decode(encode(question)) == question
         # What a test puts something else in place of.
         self.ask_removal: Callable[..., Optional[Removal]] = ask_removal
         self.show_message: Callable[..., object] = messagebox.showinfo
+
+    def attend(self) -> None:
+        """Do what the status line offers."""
+        step = self._window.listing.book.attention()
+        if step is not None:
+            self._window.act(step.act)
+
+    def accept_all(self) -> None:
+        """All proposals at once: who the guests seem to be."""
+        if any(person.proposal for person in self._window.listing.order.people.values()):
+            self._window.act(Identify("accept"))
+
+    def details(self) -> None:
+        """All about the selected person."""
+        window = self._window
+        chosen = window.faces.teacher.table.selected()
+        if len(chosen) == 1:
+            book, person = window.listing.book, chosen[0]
+            act = window.act if book.is_set and window.model.role != MEMBER else None
+            row, missing = book.row_of(person), book.missing()
+            PersonDialog(window.root, window.theme, person, row, missing, time.time(), act)
+
+    def mark(self, kind: str) -> None:
+        """A teacher's word about the selected people of the list."""
+        chosen = [person.name for person in self._window.faces.teacher.table.selected() if person.group != GUESTS]
+        if chosen and self._window.listing.book.is_set:
+            self._window.act(MarkAct(tuple(chosen[:MAX_MARKED]), kind))
 
     @property
     def are_allowed(self) -> bool:
@@ -72,8 +109,8 @@ class Acts:
         options = {"root": window.root, "theme": window.theme, "people": chosen}
         removal = answer(self.ask_removal, lambda: window.closed, **options)
         for person in chosen if removal is not None else ():
-            member = window.model.server_id(int(person.key))
-            if not window.act(Kick(member, removal.minutes, removal.message)):
+            member = person.member if window.listing.book.is_set else window.model.server_id(int(person.key))
+            if member is not None and not window.act(Kick(member, removal.minutes, removal.message)):
                 window.notices.show(NOBODY_TO_ASK, log=False)
                 return
 
@@ -83,9 +120,18 @@ class Acts:
             self._window.notices.show(NOBODY_TO_ASK, log=False)
 
     def follow(self, event: events.Event) -> None:
-        """What became of it."""
+        """What became of it, and what is asked by itself: of whom a teacher may see it, the class."""
         window = self._window
-        if isinstance(event, events.Done) and event.code:
+        if isinstance(event, events.Connected) and window.model.role != MEMBER and self._follows:
+            window.act(FollowClass())
+        elif isinstance(event, events.Refused) and event.code == "bad_message" and self._follows:
+            # A server of an earlier version, which has no classes and ends the connection over such a question.
+            if window.model.role != MEMBER and window.listing.book.known is None:
+                self._follows = False
+                window.connect()
+        elif isinstance(event, events.ClassListed):
+            window.listing.book.take(event.message)
+        elif isinstance(event, events.Done) and event.code:
             text = f"The code for a substitute, until midnight:\n\n{event.code}\n\n{event.note}".rstrip()
             options = {"title": "Substitute", "message": text, "parent": window.root}
             answer(self.show_message, lambda: window.closed, **options)
@@ -93,6 +139,8 @@ class Acts:
             window.notices.show(sentence(event.note))
         elif isinstance(event, events.Notice) and event.id is not None and window.model.is_own(event.id):
             window.model.note(time.time(), event.message)  # the others hear of us; we know
+        elif isinstance(event, events.Denied) and event.act == "follow_class":
+            pass  # this room has no classes, or not for us
         elif isinstance(event, (events.Denied, events.Notice)):
             window.notices.show(sentence(event.message))
 

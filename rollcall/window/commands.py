@@ -5,9 +5,12 @@ Belongs to the window and its thread.
 
 from __future__ import annotations
 
+import tempfile
 import time
 import tkinter as tk
+import webbrowser
 from dataclasses import replace
+from pathlib import Path
 from tkinter import filedialog, messagebox
 from typing import Any, Callable, List, Protocol
 
@@ -15,8 +18,11 @@ from protocol import __version__
 from rollcall.window.clipboard import Clipboard
 from rollcall.window.dialogs import answer
 from rollcall.window.faces import TEACHER, Faces, Texts
+from rollcall.window.listing import Listing
+from rollcall.window.model import ClientModel
 from rollcall.window.notices import Notices
 from rollcall.window.people import Person
+from rollcall.window.print_page import page
 from rollcall.window.saving import documents_folder
 from rollcall.window.settings import Settings
 from rollcall.window.table_order import TableOrder, as_csv
@@ -39,9 +45,12 @@ class Window(Protocol):
     texts: Texts
     order: TableOrder
     notices: Notices
+    model: ClientModel
     clipboard: Clipboard
     closed: bool
 
+    @property
+    def listing(self) -> Listing: ...
     def look_anew(self) -> None: ...
     def remember(self, edit: Callable[[Settings], Settings]) -> None: ...
 
@@ -54,6 +63,7 @@ class Commands:
         self.details = window.texts.details
         # What a test puts something else in place of.
         self.ask_file: Callable[..., str] = filedialog.asksaveasfilename
+        self.show_page: Callable[[str], bool] = webbrowser.open
         self.show_message: Callable[..., object] = messagebox.showinfo
 
     # --- people ---------------------------------------------------------------------------------------------------
@@ -97,6 +107,24 @@ class Commands:
             )
             return
         self._window.notices.show(f"Saved {counted(len(people), 'row')} to {file}.")
+
+    def print_people(self) -> None:
+        """One page with everybody, to be printed from where the person reads the web."""
+        window = self._window
+        if window.faces.kind != TEACHER:
+            return
+        book = window.listing.book
+        title = book.title() if book.is_set else window.model.server_name or window.model.address
+        text = page(title, list(window.order.people.values()), book.is_set, time.time())
+        try:
+            descriptor, name = tempfile.mkstemp(prefix="rollcall ", suffix=".html")  # 0600: it has names
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            is_shown = self.show_page(Path(name).as_uri())
+        except OSError as error:
+            window.notices.show(f"The page could not be made: {error.strerror or error}.")
+            return
+        window.notices.show("" if is_shown else f"No program was found that shows the page; it is {name}.")
 
     def _ask(self, **options: Any) -> str:
         where = {"initialdir": documents_folder(), "parent": self._window.root}

@@ -18,6 +18,7 @@ from rollcall.window.diary import Diary
 from rollcall.window.fields import FieldText, StandIns
 from rollcall.window.join import card_words, record_text
 from rollcall.window.join_card import JoinActions, JoinCard
+from rollcall.window.listing import Listing
 from rollcall.window.model import CONNECTED, RECONNECTING, REFUSED, ClientModel
 from rollcall.window.notices import shortened
 from rollcall.window.people import numbers
@@ -70,6 +71,8 @@ class Window(JoinActions, StudentActions, TeacherActions, Protocol):
 
     @property
     def commands(self) -> LogActions: ...
+    @property
+    def listing(self) -> Listing: ...
 
 
 def face_of(model: ClientModel, is_teacher: bool) -> str:
@@ -137,13 +140,19 @@ class Faces:
     def _say_to_teacher(self, model: ClientModel, notice: str, now: float, wall: float) -> None:
         face = self.teacher
         people, room = list(self._order.people.values()), model.server_name or model.address
+        book, may_act = self._window.listing.book, model.role != MEMBER and model.phase == CONNECTED
         face.table.work(wall)
-        face.show_numbers(room, numbers(people, None))
-        self.projector.show(room, people, None, model.phase == CONNECTED, now, wall)
+        face.show_class(book, may_act)
+        face.show_numbers(room, numbers(people, book.is_set))
+        title = book.title() if book.is_set else room
+        self.projector.show(title, people, book.is_set, model.phase == CONNECTED, now, wall)
         face.show_found()
         step = {REFUSED: words.AGAIN, RECONNECTING: words.NOW}.get(model.phase, "")
         trip = words.round_trip(model)
         where = "   ".join(filter(None, (model.address, trip if self._texts.details.get() else "")))
+        attention = book.attention() if may_act and not notice else None
+        if attention is not None:
+            notice, step = attention.why, attention.label
         sign = "!" if notice else words.sign(model)
         face.show_status(sign, notice or words.status(model, now), words.loudness(model), step, where)
         if face.is_unfolded:

@@ -9,8 +9,11 @@ from typing import Any, Callable, List, Protocol
 from rollcall.window.acts import Acts
 from rollcall.window.commands import Commands
 from rollcall.window.faces import CARD, TEACHER, Faces
+from rollcall.window.model import ClientModel
+from rollcall.window.person_dialog import MARKS
 from rollcall.window.table_order import COLUMNS, as_csv, as_table
 from rollcall.window.theme import DARK, Theme
+from rollcall.wire.messages import MEMBER
 
 
 class Window(Protocol):
@@ -21,6 +24,7 @@ class Window(Protocol):
     faces: Faces
     commands: Commands
     acts: Acts
+    model: ClientModel
 
     def retry_now(self) -> None: ...
     def leave(self) -> None: ...
@@ -41,6 +45,7 @@ class Menus:
         self.dark = tk.BooleanVar(window.root, window.theme.name == DARK)
         self.menu, self.context_menu = tk.Menu(window.root, tearoff=False), tk.Menu(window.root, tearoff=False)
         self._sort_menu = tk.Menu(self.menu, tearoff=False)
+        self._mark_menu = tk.Menu(self.context_menu, tearoff=False)
         self.build()
         self._bind_window()
 
@@ -54,12 +59,20 @@ class Menus:
             menu.add_command(label="Copy", command=lambda: commands.copy_people(as_table), accelerator=accelerator("C"))
             menu.add_command(label="Copy as CSV", command=lambda: commands.copy_people(as_csv))
             menu.add_command(label="Copy addresses", command=commands.copy_address)
-        if face == TEACHER and window.acts.are_allowed:
+        if face == TEACHER:
             self.context_menu.add_separator()
+            self.context_menu.add_command(label="Details…", command=window.acts.details, accelerator="Return")
+        if face == TEACHER and window.model.role != MEMBER:
+            self._mark_menu.delete(0, "end")
+            for kind, text in (*MARKS, ("undo", "Take back")):
+                self._mark_menu.add_command(label=text, command=self._marker(kind))
+            self.context_menu.add_cascade(label="Mark", menu=self._mark_menu)
+        if face == TEACHER and window.acts.are_allowed:
             self.context_menu.add_command(label="Remove…", command=window.acts.remove, accelerator="Del")
             self.menu.add_command(label="Substitute…", command=window.acts.substitute)
         if face == TEACHER:
             self.menu.add_command(label="Save the list…", command=commands.save_people, accelerator=accelerator("S"))
+            self.menu.add_command(label="Print the list", command=commands.print_people, accelerator=accelerator("P"))
             self.menu.add_separator()
             self._build_sort()
             self.menu.add_checkbutton(
@@ -86,6 +99,9 @@ class Menus:
     def _sorter(self, key: str) -> Callable[[], None]:
         return lambda: self._window.faces.teacher.table.sort_by(key)
 
+    def _marker(self, kind: str) -> Callable[[], None]:
+        return lambda: self._window.acts.mark(kind)
+
     def _build_look(self) -> None:
         window, commands, menu = self._window, self._window.commands, self.menu
         menu.add_command(label="Larger", command=lambda: commands.zoom(1), accelerator=accelerator("+"))
@@ -107,6 +123,7 @@ class Menus:
         if is_mac:
             root.createcommand("::tk::mac::Quit", window.close)  # else Tk would exit without a goodbye
         keys: List[Any] = [("fF", commands.search), ("qQ", window.close), ("sS", commands.save_people)]
+        keys += [("pP", commands.print_people)]
         keys += [(("plus", "equal", "KP_Add"), lambda: commands.zoom(1)), (("0", "KP_0"), lambda: commands.zoom(0))]
         keys += [(("minus", "KP_Subtract"), lambda: commands.zoom(-1))]
         for modifier in self._modifiers():
@@ -122,6 +139,9 @@ class Menus:
         for modifier in self._modifiers():
             for key in "cC":
                 tree.bind(f"<{modifier}-{key}>", lambda event: commands.copy_people(as_table))
+        self._window.faces.teacher.table.pressed_guests = self._window.acts.accept_all
+        for event in ("<Return>", "<KP_Enter>", "<Double-Button-1>"):
+            tree.bind(event, lambda event: self._window.acts.details())
         tree.bind("<Delete>", lambda event: self._window.acts.remove())
         buttons = ("<Button-2>", "<Control-Button-1>") if sys.platform == "darwin" else ("<Button-3>",)
         for button in buttons:

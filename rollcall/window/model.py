@@ -386,6 +386,14 @@ class ClientModel:
         entry = self._entries.get(self._own_id) if self._own_id is not None else None
         return None if entry is None or self._own_id is None else self._row(self._own_id, entry)
 
+    def rows(self) -> Dict[int, Row]:
+        """Who is in the roster, by the server's ids."""
+        return {member - self._base: self._row(member, entry) for member, entry in self._entries.items()}
+
+    def all_rows(self) -> List[Row]:
+        """Who is in the roster, and who went and is still shown."""
+        return [*self.rows().values(), *(departed.row for departed in self._departed.values())]
+
     def server_id(self, row: int) -> int:
         """The id by which the server knows the member of that row."""
         return row - self._base

@@ -1,7 +1,7 @@
 """Who stands in the list and as what: a person of the roster, or a name that a class expects. No widgets.
 
-Where there is no class, a person is a row of the model. Where there is one, it is an entry of `ClassList`: each name
-that is expected with what has become of it, and guests. Both become a `Person`, and everything that shows people
+Where there is no class, a person is a row of the model. Where there is one, it is a `PersonRow` of the server's: each
+name that is expected with what has become of it, and guests. Both become a `Person`, and everything that shows people
 (the teacher's table, its numbers, the projector, what is copied) shows those. A state is never told by a colour alone:
 it has a sign and a word.
 """
@@ -9,12 +9,13 @@ it has a sign and a word.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional
 
 from protocol import HERE, KICKED, LATE, LEFT, LOST, REPLACED
 from rollcall.window.diary import minute_text
 from rollcall.window.model import UNKNOWN, VANISHED, Row
 from rollcall.window.words import span_text
+from rollcall.wire.class_messages import PersonRow
 from rollcall.wire.text import counted
 
 SILENT, EXPECTED, MISSING, EXCUSED, OUT = "silent", "expected", "missing", "excused", "out"
@@ -37,6 +38,9 @@ WORDS: Dict[str, str] = {
 """A sign and a word for each state, in the order in which states sort: what needs attention first."""
 
 RANK: Dict[str, int] = {state: number for number, state in enumerate(WORDS)}
+
+GUEST = "guest"
+"""What stands in the place of the class for who is on no list."""
 
 ATTENTION, PRESENT, QUIET, GUESTS = "attention", "present", "quiet", "guests"
 GROUPS: Dict[str, str] = {ATTENTION: "NEEDS ATTENTION", PRESENT: "HERE", QUIET: "NOT HERE", GUESTS: "GUESTS"}
@@ -93,34 +97,6 @@ class Person:
         return f"{self.name} (you)" if self.own else self.name
 
 
-@dataclass(frozen=True)
-class ClassEntry:
-    """A name that the class expects, or a guest, and what has become of it, as the server judges it. ``state`` is one
-    of `WORDS`; ``member`` the id of who is there; the times are Unix time."""
-
-    name: str
-    state: str
-    member: Optional[int] = None
-    since: Optional[float] = None
-    arrived: Optional[float] = None
-    silent: Optional[float] = None
-    late_by: int = 0
-    marked: bool = False
-    proposal: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True)
-class ClassList:
-    """The class that is expected here, and its guests. ``begun`` and ``ended`` are the lesson's times, or None."""
-
-    name: str
-    entries: Tuple[ClassEntry, ...]
-    guests: Tuple[ClassEntry, ...] = ()
-    begun: Optional[float] = None
-    ended: Optional[float] = None
-
-
 class Number(NamedTuple):
     """A number of the headline, which is a filter: it lets through ``states`` of ``group`` (empty: of any)."""
 
@@ -149,26 +125,31 @@ def of_row(row: Row) -> Person:
     )  # fmt: skip
 
 
-def of_class(expected: ClassList, rows: Mapping[int, Row]) -> List[Person]:
-    """The persons of a class and its guests; ``rows`` are those of the roster, by member id."""
-    people = []
-    for is_guest, entries in ((False, expected.entries), (True, expected.guests)):
-        for entry in entries:
-            row = rows.get(entry.member) if entry.member is not None else None
-            went = entry.since if entry.state in GONE else None
-            person = Person(
-                key=f"guest {entry.member}" if is_guest else f"name {entry.name}", name=entry.name, state=entry.state,
-                group=GUESTS if is_guest else group_of(entry.state), since=entry.since, arrived=entry.arrived,
-                went=went, silent=entry.silent, member=entry.member, late_by=entry.late_by, proposal=entry.proposal,
-                marked=entry.marked, hint=entry.hint,
-            )  # fmt: skip
-            if row is not None:
-                person = replace(person, own=row.own, ip=row.ip, port=row.port, address=row.address)
-            people.append(person)
-    return people
+def of_class(row: PersonRow, roster: Mapping[int, Row]) -> Person:
+    """A name that a class expects, or a guest, as the server judges it; ``roster`` has the rows by the server's ids."""
+    member = next((one for one in row.members if one in roster), None)
+    there = roster[member] if member is not None else None
+    is_guest = row.class_name == GUEST
+    person = Person(
+        key=row.key, name=row.name or row.typed, state=row.state, group=GUESTS if is_guest else group_of(row.state),
+        since=row.since, went=row.since if row.state in GONE else None, late_by=round(row.late_by / 60),
+        silent=row.since if row.state == SILENT else None, proposal=row.proposal, marked=bool(row.mark or row.note),
+        hint=_hint(row), member=member,
+    )  # fmt: skip
+    if there is None:
+        return person
+    return replace(person, own=there.own, ip=there.ip, port=there.port, address=there.address, arrived=there.arrived)
 
 
-def numbers(people: List[Person], expected: Optional[ClassList]) -> List[Number]:
+def _hint(row: PersonRow) -> str:
+    """What a teacher should know, in one line each."""
+    lines = [f"same computer as {row.same_computer}"] if row.same_computer else []
+    if len(row.members) > 1:
+        lines.append(f"{len(row.members)} computers have this name: both theirs, or two people?")
+    return "\n".join(lines)
+
+
+def numbers(people: List[Person], has_class: bool) -> List[Number]:
     """The numbers of the headline. They add up, and there is none for nobody. Without a class nobody is missing and
     nothing is "of"."""
     count: Dict[str, int] = {}
@@ -182,7 +163,7 @@ def numbers(people: List[Person], expected: Optional[ClassList]) -> List[Number]
         if number:
             found.append(Number(f"{number} {words}", kind, frozenset(states)))
 
-    if expected is None:
+    if not has_class:
         add("good", "here", HERE)
         add("muted", "last seen here", UNKNOWN)
         add("warn", "not answering", SILENT)

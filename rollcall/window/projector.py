@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from rollcall.window.diary import minute_text
 from rollcall.window.names import clipped
-from rollcall.window.people import ClassList, Person
+from rollcall.window.people import Person
 from rollcall.window.projector_layout import DASHED, DOTTED, PAGE_FOR, Grid, Picture, Tile, grid, picture
 from rollcall.window.theme import Theme
 
@@ -72,14 +72,14 @@ class Projector:
         self.shows_missing = not self.shows_missing
 
     def show(
-        self, title: str, people: List[Person], expected: Optional[ClassList], is_fresh: bool, now: float, wall: float
+        self, title: str, people: List[Person], has_class: bool, is_fresh: bool, now: float, wall: float
     ) -> None:
         """Show these people. Where that is not ``is_fresh`` (there is no connection) the last picture stays."""
         if self._window is None:
             return
         self._is_fresh = is_fresh
         if is_fresh or self._picture == EMPTY:
-            self._picture, self._as_of = picture(title, people, expected, self.shows_missing), wall
+            self._picture, self._as_of = picture(title, people, has_class, self.shows_missing), wall
         if now - self._page_since >= PAGE_FOR:
             self._page_since, self._page = now, self._page + 1
         self._draw()

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Tuple
 
 from protocol import HERE
 from rollcall.window.names import name_key, short_name
-from rollcall.window.people import GUESTS, MISSING, PRESENT, SILENT, WORDS, ClassList, Person, group_of, numbers
+from rollcall.window.people import GUESTS, MISSING, SILENT, WORDS, Person, numbers
 from rollcall.wire.text import counted
 
 MANY = 40
@@ -66,16 +66,14 @@ class Grid:
         return min(self.columns * self.rows, self.columns * math.ceil(count / self.pages / self.columns))
 
 
-def picture(title: str, people: List[Person], expected: Optional[ClassList], show_missing: bool) -> Picture:
+def picture(title: str, people: List[Person], has_class: bool, show_missing: bool) -> Picture:
     """What there is to show of these people."""
     listed = sorted((person for person in people if person.group != GUESTS), key=lambda person: name_key(person.name))
     shown = [person for person in listed if show_missing or person.state in OUTLINES]
-    if expected is not None and show_missing:
-        shown = [person for person in shown if person.state in OUTLINES or group_of(person.state) != PRESENT]
     short = Counter(short_name(person.name) for person in shown)
     tiles = tuple(_tile(person, short[short_name(person.name)] == 1) for person in shown)
     guests = len(people) - len(listed)
-    found = tuple((number.text, number.kind) for number in numbers(listed, expected))
+    found = tuple((number.text, number.kind) for number in numbers(listed, has_class))
     return Picture(title, found, tiles, f"+ {counted(guests, 'guest')}" if guests else "")
 
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import tkinter as tk
 from functools import partial
 from tkinter import ttk
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from protocol import HERE, LOST
 from rollcall.window.model import UNKNOWN
 from rollcall.window.names import clipped
 from rollcall.window.parts import Tooltip
-from rollcall.window.people import MISSING, PRESENT, QUIET, SILENT, Person, since_text
+from rollcall.window.people import GUESTS, MISSING, PRESENT, QUIET, SILENT, Person, since_text
 from rollcall.window.table_order import (
     ADDRESS,
     COLUMNS,
@@ -53,6 +53,8 @@ class RosterTable(tk.Frame):
         super().__init__(parent, background=palette.window, highlightthickness=px(1))
         self.configure(highlightbackground=palette.line)
         self._theme, self.order = theme, order
+        self.pressed_guests: Callable[[], object] = lambda: None
+        """The heading of the guests was pressed, which offers to accept what they seem to be."""
         self._shown: List[str] = []
         self._left = 0  # changes that were still to be shown when we last looked
         self._texts: Dict[str, Tuple[str, ...]] = {}  # of the columns, as they stand there
@@ -295,7 +297,9 @@ class RosterTable(tk.Frame):
 
     def _released(self, event: Any) -> None:
         key = self.tree.identify_row(event.y)
-        if key and not key.startswith(GROUP):
+        if key == GROUP + GUESTS and self.tree.identify_region(event.x, event.y) != "heading":
+            self.pressed_guests()
+        elif key and not key.startswith(GROUP):
             self._anchor = key
 
     def _go(self, step: int, is_extending: bool, event: Any) -> str:

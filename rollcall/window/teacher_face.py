@@ -12,6 +12,8 @@ from tkinter import ttk
 from typing import Callable, List, Protocol
 
 from rollcall.window.activity import ActivityLog
+from rollcall.window.class_bar import ClassBar
+from rollcall.window.class_book import Act, ClassBook
 from rollcall.window.diary import Diary
 from rollcall.window.fields import FieldText
 from rollcall.window.latency import LatencyBar
@@ -35,6 +37,7 @@ class TeacherActions(Protocol):
     """What its controls do."""
 
     def step(self) -> None: ...
+    def act(self, message: Act) -> bool: ...
 
 
 class LogActions(Protocol):
@@ -77,6 +80,7 @@ class TeacherFace(ttk.Frame):
         bar.columnconfigure(1, weight=1)
         self.room = ttk.Label(bar, style="Strong.TLabel")
         self.room.grid(row=0, column=0, sticky="w", padx=(0, px(10)))
+        self.class_bar = ClassBar(bar, theme, self._actions.act)
         self.chip_row = ttk.Frame(bar)
         self.chip_row.grid(row=0, column=1, sticky="w")
         self.chips: List[Chip] = []
@@ -96,7 +100,8 @@ class TeacherFace(ttk.Frame):
     def _fit_bar(self) -> None:
         """In a narrow window the numbers have a line of their own."""
         px = self._theme.px
-        wanted = self.room.winfo_reqwidth() + self.chip_row.winfo_reqwidth() + self._side.winfo_reqwidth() + px(44)
+        left = self.class_bar if self.class_bar.winfo_manager() else self.room
+        wanted = left.winfo_reqwidth() + self.chip_row.winfo_reqwidth() + self._side.winfo_reqwidth() + px(44)
         row = 1 if wanted > self.bar.winfo_width() > 1 else 0
         where = {"row": row, "column": 0 if row else 1, "columnspan": 3 if row else 1}
         if int(self.chip_row.grid_info().get("row", -1)) != row:
@@ -146,6 +151,16 @@ class TeacherFace(ttk.Frame):
     def is_unfolded(self) -> bool:
         """True while the activity is to be seen."""
         return bool(self.pane.winfo_manager())
+
+    def show_class(self, book: ClassBook, may_act: bool) -> None:
+        """The class, where there are some and we are its teacher; else the room's name stands there."""
+        if may_act and book.known is not None and (book.is_set or book.known.available):
+            self.class_bar.show(book)
+            self.room.grid_forget()
+            self.class_bar.grid(row=0, column=0, sticky="w")
+        else:
+            self.class_bar.grid_forget()
+            self.room.grid(row=0, column=0, sticky="w", padx=(0, self._theme.px(10)))
 
     def show_numbers(self, room: str, numbers: List[Number]) -> None:
         """The headline."""

@@ -281,7 +281,7 @@ class Theme:
         self._root.configure(background=self.palette.window)
         self._make_fonts()
         line = tk_font.Font(self._root, font=self.body_font).metrics("linespace")
-        self.row_height = line + self.px(5)
+        self.row_height = line + self.px(4)
         self._style_table(style)
         style.configure("Muted.TLabel", foreground=self.palette.muted)
         style.configure("Strong.TLabel", font=self.strong_font)

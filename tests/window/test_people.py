@@ -18,8 +18,6 @@ from rollcall.window.people import (
     QUIET,
     SILENT,
     WORDS,
-    ClassEntry,
-    ClassList,
     Person,
     group_of,
     numbers,
@@ -27,6 +25,7 @@ from rollcall.window.people import (
     of_row,
 )
 from rollcall.window.words import span_text
+from rollcall.wire.class_messages import PersonRow
 
 WALL = 1_700_000_000.0
 
@@ -70,22 +69,32 @@ def test_who_needs_attention_is_loud_and_who_is_excused_is_not(state: str, group
 def test_without_a_class_nobody_is_missing_and_nothing_is_of_anything() -> None:
     states = [HERE] * 23 + [LATE] + [LEFT, LOST]
     people = [of_row(row(n, state, went=None if state in (HERE, LATE) else WALL)) for n, state in enumerate(states)]
-    assert " · ".join(number.text for number in numbers(people, None)) == "23 here · 1 not answering · 2 gone"
-    assert numbers([], None) == []
-    for number in numbers(people, None):
+    assert " · ".join(number.text for number in numbers(people, False)) == "23 here · 1 not answering · 2 gone"
+    assert numbers([], False) == []
+    for number in numbers(people, False):
         assert int(number.text.split()[0]) == sum(map(number.lets_through, people))
+
+
+def listed(number: int, state: str, **more: Any) -> PersonRow:
+    return PersonRow(f"k{number}", f"N{number}", state, class_name="7b", **more)
 
 
 def test_with_a_class_the_numbers_add_up_and_guests_are_counted_apart() -> None:
     states = [HERE] * 21 + [SILENT] * 2 + [LOST] + [MISSING] * 2 + [EXCUSED]
-    entries = tuple(ClassEntry(f"N{n}", state, None if state == MISSING else n) for n, state in enumerate(states))
-    guests = tuple(ClassEntry(f"G{n}", HERE, 100 + n, proposal="N23" if n == 0 else "") for n in range(4))
-    expected = ClassList("7b", entries, guests, WALL)
-    people = of_class(expected, {0: row(0, own=True, address="h:1")})
-    texts = [number.text for number in numbers(people, expected)]
+    rows = [listed(number, state, members=(number,), since=WALL) for number, state in enumerate(states)]
+    rows += [PersonRow(f"g{n}", f"G{n}", HERE, class_name="guest", proposal="N23" if n == 0 else "") for n in range(4)]
+    people = [of_class(one, {0: row(0, own=True, address="h:1")}) for one in rows]
+    texts = [number.text for number in numbers(people, True)]
     assert texts == ["21 of 27 here", "2 not answering", "1 lost", "2 missing", "1 excused", "4 guests"]
-    counted = [sum(map(number.lets_through, people)) for number in numbers(people, expected)]
+    counted = [sum(map(number.lets_through, people)) for number in numbers(people, True)]
     assert counted == [21, 2, 1, 2, 1, 4] and sum(counted[:-1]) == 27
     assert people[0].own and people[0].address == "h:1" and people[27].group == GUESTS
-    late = Person("x", "N", HERE, PRESENT, late_by=6, marked=True)
-    assert late.words(WALL) == "● here, late by 6 min  •"
+    assert people[21].words(WALL + 7) == "◐ not answering for 7 s" and people[23].went == WALL
+
+
+def test_what_a_teacher_wrote_is_a_dot_and_what_is_odd_a_hint() -> None:
+    late = of_class(listed(1, HERE, late_by=360.0, mark="late", note="the bus", same_computer="Mia"), {})
+    assert late.words(WALL) == "● here, late by 6 min  •" and late.hint == "same computer as Mia"
+    assert "bus" not in repr(late)
+    two = of_class(listed(2, HERE, members=(4, 5)), {})
+    assert two.hint == "2 computers have this name: both theirs, or two people?"

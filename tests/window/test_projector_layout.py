@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from typing import List
+
 import pytest
 
 from protocol import HERE, LEFT, LOST
-from rollcall.window.people import EXCUSED, MISSING, SILENT, ClassEntry, ClassList, of_class
+from rollcall.window.people import EXCUSED, MISSING, SILENT, Person, of_class
 from rollcall.window.projector_layout import DASHED, DOTTED, MANY, SOLID, grid, picture
+from rollcall.wire.class_messages import PersonRow
 
 STATES = [HERE] * 3 + [SILENT, LOST, MISSING, EXCUSED, LEFT]
-CLASS = ClassList(
-    "7b",
-    tuple(ClassEntry(f"Name{n} Last", state, n, marked=True, hint="secret") for n, state in enumerate(STATES)),
-    (ClassEntry("Herr Klein", HERE, 90), ClassEntry("maxi", HERE, 91, proposal="Name5 Last")),
-)
+ROWS = [PersonRow(f"k{n}", f"Name{n} Last", state, note="secret") for n, state in enumerate(STATES)]
+ROWS += [PersonRow("g1", "Herr Klein", HERE, class_name="guest"), PersonRow("g2", "maxi", HERE, class_name="guest")]
+
+
+def people(rows: List[PersonRow]) -> List[Person]:
+    return [of_class(row, {}) for row in rows]
 
 
 def test_who_is_here_is_named_and_the_missing_are_a_number() -> None:
-    shown = picture("7b", of_class(CLASS, {}), CLASS, show_missing=False)
+    shown = picture("7b", people(ROWS), has_class=True, show_missing=False)
     assert [tile.name for tile in shown.tiles] == ["Name0 L.", "Name1 L.", "Name2 L.", "Name3 L."]
     assert ("1 missing", "bad") in shown.numbers and shown.guests == "+ 2 guests"
     assert "Klein" not in repr(shown) and "secret" not in repr(shown) and "guest" not in repr(shown.numbers)
 
 
 def test_who_asks_for_the_missing_sees_their_names_and_each_state_has_sign_outline_and_word() -> None:
-    shown = picture("7b", of_class(CLASS, {}), CLASS, show_missing=True)
+    shown = picture("7b", people(ROWS), has_class=True, show_missing=True)
     assert len(shown.tiles) == len(STATES)
     looks = {(tile.sign, tile.outline, tile.word) for tile in shown.tiles}
     assert looks >= {("●", SOLID, ""), ("◐", DASHED, "not answering"), ("○", DOTTED, "missing")}
@@ -32,9 +36,8 @@ def test_who_asks_for_the_missing_sees_their_names_and_each_state_has_sign_outli
 
 
 def test_two_who_would_be_called_alike_have_their_whole_names() -> None:
-    entries = tuple(ClassEntry(name, HERE, 1) for name in ("Mia Lee", "Mia Lang", "Al Po"))
-    people = of_class(ClassList("7b", entries), {})
-    assert [tile.name for tile in picture("7b", people, None, False).tiles] == ["Al P.", "Mia Lang", "Mia Lee"]
+    alike = [PersonRow(name, name, HERE) for name in ("Mia Lee", "Mia Lang", "Al Po")]
+    assert [tile.name for tile in picture("7b", people(alike), False, False).tiles] == ["Al P.", "Mia Lang", "Mia Lee"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1024, 768), (3840, 2160)])

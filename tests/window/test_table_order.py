@@ -96,7 +96,7 @@ def test_changes_replace_and_remove_and_a_number_filters() -> None:
     order.update([person(1, "Z")], ["2", "99"])
     assert [order.people[key].name for key in order.lines() if not key.startswith(GROUP)] == ["N3", "Z"]
     assert list(order.changed) == ["1", "2", "3"]
-    order.number = numbers(list(order.people.values()), None)[1]
+    order.number = numbers(list(order.people.values()), False)[1]
     assert order.lines() == ["group attention", "3"] and order.is_filtered
     order.replace([person(1, "Z"), person(7)])
     assert set(order.people) == {"1", "7"}
