@@ -200,7 +200,8 @@ class TestBuilt:
         self, built: Result, tmp_path: Path
     ) -> None:
         env = bare_environment(tmp_path)
-        with Screen() as screen, Program(executable=built.client, folder=tmp_path, env=env) as client:
+        # Whose name is there types the server.
+        with Screen() as screen, Program("--name", "Ann", executable=built.client, folder=tmp_path, env=env) as client:
             (window,) = wait_until(lambda: screen.shown("Rollcall"), "the window")
             (folder,) = (tmp_path / "unpacked here").iterdir()
             for file in folder.iterdir():  # the folder itself is in use, and a cleaner may leave it
