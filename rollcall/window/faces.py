@@ -154,7 +154,8 @@ class Faces:
         if attention is not None:
             notice, step = attention.why, attention.label
         sign = "!" if notice else words.sign(model)
-        face.show_status(sign, notice or words.status(model, now), words.loudness(model), step, where)
+        loudness = words.WARN if attention is not None else words.MUTED if notice else words.loudness(model)
+        face.show_status(sign, notice or words.status(model, now), loudness, step, where)
         if face.is_unfolded:
             face.log.show_new()
             set_text(self._texts.round_trip, trip or "–")
