@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import queue
 import sys
-import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple, cast
+from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Tuple, cast
 
 from client import GOODBYE, MOST_EVENTS, STUCK_AFTER, Client
 from protocol import Message, __version__
@@ -31,6 +30,8 @@ from rollcall.program.signals import Signals
 from rollcall.window import words
 from rollcall.window.arguments import read_arguments
 from rollcall.window.class_book import Act
+from rollcall.window.found_rooms import FoundRooms
+from rollcall.window.goodbyes import Goodbyes
 from rollcall.window.join import CODE, NAME, SERVER, WANTS_CODE, CannotJoin, read_fields
 from rollcall.window.known_servers import KnownServers
 from rollcall.window.listing import Listing
@@ -94,8 +95,10 @@ class ClientWindow:
             self.model.note(time.time(), f"only the plain look: {self.theme.problem}: {self.theme.failure}")
         self._client: Optional[Client] = None
         self._events: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
-        self._closers: List[threading.Thread] = []
+        self._goodbyes = Goodbyes()
         self.closed, self._role = False, ""
+        self.found: Optional[FoundRooms] = None
+        """Who looks for rooms on the network, if somebody does."""
         self.known = KnownServers(self.memory.folder)
         self.notices.show(self.known.damage)
         self.stand_ins = StandIns(root)
@@ -155,12 +158,6 @@ class ClientWindow:
             raise CannotJoin(str(error), CODE) from None
         return client, events
 
-    def _welcomed(self, client: Client) -> None:
-        """The server has let us in: only now it is one to be remembered, and not a slip of the finger."""
-        own, is_teacher = self.texts.own.get(), self.texts.teacher.get()
-        self.remember(lambda before: before.joined(str(client.address), client.name, own, is_teacher))
-        self.texts.offer(self.memory.settings.servers)
-
     def connect_as_before(self) -> None:
         """At the start, on the person's own computer: join the last server again, unless the person had left."""
         if self.memory.settings.own and self.memory.settings.connected:
@@ -188,15 +185,12 @@ class ClientWindow:
         self.faces.card.point_to(NAME)
 
     def _disconnect(self) -> None:
-        """Say goodbye, in a thread of its own: the server may take its time to answer."""
         client, self._client = self._client, None
         if client is None:
             return
         self._events = queue.Queue(MOST_EVENTS)
         self.model.end(time.time())
-        closer = threading.Thread(target=client.stop, name="goodbye", daemon=True)
-        closer.start()
-        self._closers = [thread for thread in self._closers if thread.is_alive()] + [closer]
+        self._goodbyes.say(client.stop)
 
     def act(self, message: Act) -> bool:
         """Ask the server for something that a teacher may do. False if there is nobody to ask."""
@@ -234,10 +228,10 @@ class ClientWindow:
         self.root.withdraw()  # gone for the person at once, while the threads end
         self.root.update_idletasks()
         self._disconnect()
+        if self.found is not None:
+            self.found.stop()
         self.clipboard.hand_over()
-        deadline = monotonic() + GOODBYE + STUCK_AFTER + 0.5  # a client that cannot end says so before
-        for closer in self._closers:
-            closer.join(max(0.0, deadline - monotonic()))
+        self._goodbyes.wait(GOODBYE + STUCK_AFTER + 0.5)
         self.root.destroy()
 
     def remember(self, edit: Callable[[Settings], Settings]) -> None:
@@ -266,10 +260,12 @@ class ClientWindow:
 
     def _follow(self, client: Client, event: Event) -> None:
         """What an event means for what is kept, and for what is asked."""
-        if isinstance(event, Connected):
-            self._welcomed(client)
+        own, is_teacher = self.texts.own.get(), self.texts.teacher.get()
+        if isinstance(event, Connected):  # only now it is a server to be remembered, and not a slip of the finger
+            self.remember(lambda before: before.joined(str(client.address), client.name, own, is_teacher))
+            self.texts.offer(self.memory.settings.servers)
         elif isinstance(event, ServerKnown):
-            self.known.keep(client.door.trust, with_keys=self.texts.own.get())
+            self.known.keep(client.door.trust, with_keys=own)
         elif isinstance(event, ServerWarning):
             self.notices.show(event.message, log=False)
         self.acts.follow(event)
@@ -346,6 +342,8 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnF
         window.connect()
     elif not arguments.server:
         window.connect_as_before()
+    if not arguments.no_find:
+        window.found = FoundRooms(window.memory.settings.servers)
     look()
     check()
     root.mainloop()

@@ -624,10 +624,13 @@ def test_a_warning_is_whole_on_the_card_and_a_denied_teacher_is_told(tmp_path: P
 
 def test_rooms_that_were_found_and_names_to_choose_from_are_chosen() -> None:
     with driven(name="", teacher=False) as me:
-        me.card.show_rooms([FoundRoom("10.0.0.1:8080", "Room 12", "14 here"), FoundRoom("10.0.0.2:8080", "Library")])
+        me.window.texts.rooms = [FoundRoom("10.0.0.1:8080", "Room 12", "14 here")]
+        me.until(lambda: me.window.texts.server.get() == "10.0.0.1:8080", "the only one")
+        me.window.texts.rooms = [*me.window.texts.rooms, FoundRoom("10.0.0.2:8080", "Library")]
+        me.until(lambda: len(me.card.rooms.get_children()) == 2, "both")
         me.card.rooms.selection_set("1")
         me.until(lambda: me.window.texts.server.get() == "10.0.0.2:8080", "the address")
-        me.card.show_rooms([])
+        me.window.texts.rooms = []
         me.window.model.room = RoomSeen("h:1", "Room 12", "", False, False, "nobody", ("Ann", "Ben"), "", None)
         me.until(me.card.names.winfo_ismapped, "the names")
         assert not me.card.name_field.winfo_ismapped()
@@ -906,7 +909,7 @@ def test_an_executable_whose_files_are_gone_says_so_once(tmp_path: Path, monkeyp
     monkeypatch.setattr(tk.Tk, "mainloop", live)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        assert client_gui.main([]) == 0
+        assert client_gui.main(["--no-find"]) == 0
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -11,12 +11,13 @@ import time
 import tkinter as tk
 from dataclasses import replace
 from tkinter import ttk
-from typing import Dict, List, Protocol, Sequence, Tuple
+from typing import Dict, List, Optional, Protocol, Sequence, Tuple
 
 from rollcall.window import words
 from rollcall.window.diary import Diary
 from rollcall.window.fields import FieldText, StandIns
-from rollcall.window.join import card_words, record_text
+from rollcall.window.found_rooms import FoundRooms
+from rollcall.window.join import FoundRoom, card_words, record_text
 from rollcall.window.join_card import JoinActions, JoinCard
 from rollcall.window.listing import Listing
 from rollcall.window.model import CONNECTED, RECONNECTING, REFUSED, ClientModel
@@ -43,6 +44,7 @@ class Texts:
     def __init__(self, root: tk.Tk, stand_ins: StandIns, settings: Settings, server: str, name: str) -> None:
         self._stand_ins = stand_ins
         self.servers: List[str] = []
+        self.rooms: List[FoundRoom] = []
         self.offer(settings.servers)
         remembered = settings.servers[0] if settings.servers else ""
         self.server = FieldText(root, stand_ins, server or remembered)
@@ -68,6 +70,7 @@ class Window(JoinActions, StudentActions, TeacherActions, Protocol):
     theme: Theme
     texts: Texts
     order: TableOrder
+    found: Optional[FoundRooms]
 
     @property
     def commands(self) -> LogActions: ...
@@ -125,11 +128,16 @@ class Faces:
 
     def say(self, model: ClientModel, notice: str, now: float, wall: float) -> None:
         """Let the face that is shown say how it stands. ``notice`` is what there is to say beside the connection."""
+        found = self._window.found
+        rooms = found.look(self.kind == CARD) if found is not None else None
+        if rooms is not None:
+            self._texts.rooms = rooms
         set_text(self._texts.status, notice or words.status(model, now))
         if self.kind == CARD:
             said = card_words(model, now, notice, self._texts.teacher.get())
             self.card.show(replace(said, said=shortened(said.said)))
             self.card.offer_servers(self._texts.servers)
+            self.card.show_rooms(self._texts.rooms)
             self.card.offer_names(model.room.names if model.room is not None else None)
         elif self.kind == STUDENT:
             self.student.show(words.student(model, now), notice or record_text(model.room))

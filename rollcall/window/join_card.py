@@ -162,7 +162,12 @@ class JoinCard(ttk.Frame):
             self.server_field.configure(values=self._servers)
 
     def show_rooms(self, rooms: Sequence[FoundRoom]) -> None:
-        """The servers that answer on this network. Choosing one puts its address into the field."""
+        """The servers that answer on this network. Choosing one puts its address into the field; where nothing stands
+        there, the only one does so by itself."""
+        if list(rooms) == self._rooms:
+            return
+        if len(rooms) == 1 and not self._rooms and not self._texts.server.get():
+            self._texts.server.set(rooms[0].address)
         self._rooms = list(rooms)
         self.rooms.delete(*self.rooms.get_children())
         show = self._theme.drawable

@@ -284,7 +284,7 @@ def build_and_fail(window, *arguments):
     window.root.after(1, fail)
     threading.Thread(target=lambda: 1 // 0).start()
 client_gui.ClientWindow.__init__ = build_and_fail
-sys.exit(client_gui.main([]))
+sys.exit(client_gui.main(["--no-find"]))
 """
     with Screen() as screen, Program("-c", script, env={"XDG_CONFIG_HOME": str(tmp_path)}) as program:
         wait_until(lambda: screen.shown("Dialog"), "the dialog")

@@ -73,7 +73,7 @@ def use(root):
 
 client_gui.ClientWindow, client_gui.show_error = Window, lambda title, text: None
 tkinter.Tk.mainloop = use
-client_gui.main([])
+client_gui.main(["--no-find"])
 """
 
 
