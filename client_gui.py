@@ -89,8 +89,7 @@ class ClientWindow:
         self.notices = Notices(lambda sentence: self.model.note(time.time(), sentence), clock)
         self.notices.show(self.memory.damage)
         self.theme = Theme(root)
-        self.theme.zoom = self.memory.settings.zoom
-        self.theme.use(self.memory.settings.theme)
+        self.theme.use(self.memory.settings.theme, self.memory.settings.zoom)
         if self.theme.failure:
             self.model.note(time.time(), f"only the plain look: {self.theme.problem}: {self.theme.failure}")
         self._client: Optional[Client] = None
@@ -98,19 +97,17 @@ class ClientWindow:
         self._goodbyes = Goodbyes()
         self.closed, self._role = False, ""
         self.found: Optional[FoundRooms] = None
-        """Who looks for rooms on the network, if somebody does."""
         self.known = KnownServers(self.memory.folder)
         self.notices.show(self.known.damage)
-        self.stand_ins = StandIns(root)
-        self.clipboard = Clipboard(root, self.stand_ins)
-        self.texts = Texts(root, self.stand_ins, self.memory.settings, server, name)
+        stand_ins = StandIns(root)
+        self.clipboard = Clipboard(root, stand_ins)
+        self.texts = Texts(root, stand_ins, self.memory.settings, server, name)
         self.sizes = Sizes(root, self.theme, self.memory.settings, self.remember)
         prepare(root, self.close)
         self.commands, self.acts = Commands(self), Acts(self)
         self.faces = Faces(self, self.model.diary)
         self.menus = Menus(self)
         self.sizes.begin(CARD)
-        self.texts.search.trace_add("write", lambda *unused: self.commands.follow_search())
         root.bind("<Configure>", self._follow_screen, add="+")
         self.faces.card.point_to(SERVER if self.texts.name.get() and not self.texts.server.get() else NAME)
         self._take_turn()
@@ -120,10 +117,7 @@ class ClientWindow:
 
     def toggle(self) -> None:
         """The card's button: join, or cancel."""
-        if self._client is not None:
-            self.leave()
-        else:
-            self.connect()
+        (self.connect if self._client is None else self.leave)()
 
     def connect(self) -> None:
         """Start a client for what the fields say, or say what is wrong with them. One that is trying gives way."""

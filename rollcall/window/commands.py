@@ -61,6 +61,7 @@ class Commands:
     def __init__(self, window: Window) -> None:
         self._window = window
         self.details = window.texts.details
+        window.texts.search.trace_add("write", lambda *unused: self.follow_search())
         # What a test puts something else in place of.
         self.ask_file: Callable[..., str] = filedialog.asksaveasfilename
         self.show_page: Callable[[str], bool] = webbrowser.open

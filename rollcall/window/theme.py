@@ -199,8 +199,7 @@ class Theme:
 
     def zoom_to(self, percent: int) -> None:
         """Another size of everything. What the window shows must be built anew afterwards."""
-        self.zoom = max(ZOOMS[0], min(ZOOMS[1], percent))
-        self.use(self.name)
+        self.use(self.name, max(ZOOMS[0], min(ZOOMS[1], percent)))
 
     @property
     def density(self) -> float:
@@ -264,8 +263,10 @@ class Theme:
         """Pixels of this screen for pixels of a usual one."""
         return max(1, round(pixels * self.scale))
 
-    def use(self, name: str) -> None:
-        """Change the look. What the window shows must be built anew afterwards."""
+    def use(self, name: str, zoom: int = 0) -> None:
+        """Change the look, and the ``zoom`` (percent) if one is given. What the window shows must be built anew
+        afterwards."""
+        self.zoom = zoom or self.zoom
         style = ttk.Style(self._root)
         for font, size in self._tk_fonts.items():
             tk_font.Font(self._root, name=font, exists=True).configure(size=round(size * self.zoom / 100) or size)
