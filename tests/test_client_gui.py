@@ -1482,7 +1482,7 @@ def test_the_program_connects_by_itself_and_ends_cleanly(tmp_path: Path, name: s
     if not hasattr(signal, name):
         pytest.skip(f"this platform has no {name}")
     with ServerProgram(tmp_path) as server:
-        arguments = ["--server", server.address, "--name", "Demo", "--connect"]
+        arguments = ["--server", server.address, "--name", "Demo", "--connect", "--no-find"]
         with Program(ROOT / "client_gui.py", *arguments) as program:
             server.wait_for_line('joined: "Demo"')
             assert program.stop(getattr(signal, name)) == 0
