@@ -45,6 +45,7 @@ from rollcall.client.look import look
 from rollcall.client.roster_view import RosterView
 from rollcall.client.trust import Trust
 from rollcall.program.ending import run
+from rollcall.wire import class_messages
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BULK_SIZE, FAILED, Connection
@@ -317,6 +318,8 @@ class Client:
             self._tell(events.Done(message.act, message.ref, message.note, message.code))
         elif isinstance(message, Denied):
             self._tell(events.Denied(message.act, message.ref, message.message))
+        elif isinstance(message, class_messages.ClassList):
+            self._tell(events.ClassListed(message))
         elif isinstance(message, Notice):
             self._tell(events.Notice(message.about, message.message, message.id))
 

@@ -46,7 +46,7 @@ def smoke(server: Path, client: Path) -> None:
         with _running([str(server), "--host", "127.0.0.1", "--port", "0"], folder, bare) as started:
             port = int(started.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)").group(1))
             say(f"the server listens on port {port}")
-            arguments = ["--server", f"127.0.0.1:{port}", "--name", GUEST, "--connect"]
+            arguments = ["--server", f"127.0.0.1:{port}", "--name", GUEST, "--connect", "--no-find"]
             with _watching(port) as watcher, _running([str(client), *arguments], folder, bare) as window:
                 watcher.wait_until(lambda: GUEST in watcher.here.values(), "the client in the roster")
                 say("the client is in the roster")

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Optional, Tuple, Union
 
 from protocol import Departure, Entry, Welcome
+from rollcall.wire.class_messages import ClassList
 from rollcall.wire.messages import MEMBER
 from rollcall.wire.text import counted, quoted
 
@@ -183,6 +184,13 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class ClassListed:
+    """To a teacher who asked for it: the class, whole or what has changed, as the server's ``message`` says."""
+
+    message: ClassList
+
+
+@dataclass(frozen=True)
 class Dropped:
     """So many ``lines`` of the program's output are missing here, because nobody took them. Not an event of a client:
     it stays connected meanwhile."""
@@ -224,6 +232,7 @@ Event = Union[
     Done,
     Denied,
     Notice,
+    ClassListed,
     Dropped,
     Stopped,
 ]
@@ -245,6 +254,7 @@ _KINDS: Dict[type, str] = {
     Done: "done",
     Denied: "denied",
     Notice: "notice",
+    ClassListed: "class",
     Dropped: "dropped",
     Stopped: "stopped",
 }
@@ -289,6 +299,8 @@ def describe(event: Event) -> str:
         return f"trying again in {event.seconds:.1f} s"
     if isinstance(event, Refused):
         return f"refused ({event.code}): {event.message}"
+    if isinstance(event, ClassListed):
+        return f"the class: {counted(event.message.listed, 'name')}, {counted(event.message.guests, 'guest')}"
     if isinstance(event, Dropped):
         return f"{counted(event.lines, 'line')} missing here: nobody took more"
     return "stopped"

@@ -1,7 +1,7 @@
 """The activity log: what happened and when, filterable, to be saved or copied.
 
-Holds no more lines than the model keeps. New lines are appended; only another filter writes all of them anew. Belongs
-to the window and its thread.
+Holds no more lines than the diary keeps. New lines are appended; all of them are written anew only for another filter,
+or when the line of an outage is completed. Belongs to the window and its thread.
 """
 
 from __future__ import annotations
@@ -10,31 +10,30 @@ import time
 import tkinter as tk
 from pathlib import Path
 from tkinter import ttk
-from typing import Callable, Deque, Dict, Iterable, List, Optional
+from typing import Callable, Dict, Iterable, List, Optional
 
-from rollcall.window.model import CONNECTION, PEOPLE, LogLine
+from rollcall.window.diary import CONNECTION, LOG_LINES, PEOPLE, Diary, LogLine, day_text, with_days
 from rollcall.window.theme import Theme
 
-KINDS: Dict[str, Optional[str]] = {"Everything": None, "People": PEOPLE, "Connection": CONNECTION}
+KINDS: Dict[str, Optional[str]] = {"People": PEOPLE, "Connection": CONNECTION, "Everything": None}
 
 
 class ActivityLog(ttk.Frame):
-    """The log with its filter and its buttons. ``lines`` is the model's; ``show`` makes a text fit for Tk."""
+    """The log with its filter and its buttons."""
 
     def __init__(
         self,
         parent: tk.Misc,
         theme: Theme,
-        lines: Deque[LogLine],
-        show: Callable[[str], str],
+        diary: Diary,
         save: Callable[[], object],
         copy: Callable[[str], object],
     ) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._lines = lines
-        self._show = show
-        self._seen = 0
+        self._diary = diary
+        self._seen = self._rewritten = 0
+        self._day = ""
         self.columnconfigure(0, weight=1)
         self.rowconfigure(1, weight=1)
         head = ttk.Frame(self)
@@ -42,7 +41,7 @@ class ActivityLog(ttk.Frame):
         head.columnconfigure(1, weight=1)
         ttk.Label(head, text="Activity", style="Strong.TLabel").grid(row=0, column=0, sticky="w")
         self.kind = ttk.Combobox(head, values=list(KINDS), state="readonly", width=11)
-        self.kind.set("Everything")
+        self.kind.set(next(iter(KINDS)))
         self.kind.bind("<<ComboboxSelected>>", lambda event: self.show_all())
         self.kind.grid(row=0, column=1, sticky="e", padx=theme.px(6))
         self.copy_button = ttk.Button(head, text="Copy", command=lambda: copy(self.as_text()))
@@ -57,19 +56,16 @@ class ActivityLog(ttk.Frame):
         self.text.bind("<Configure>", lambda event: self._stay_at_end())
         self.text.grid(row=1, column=0, sticky="nsew")
         self._scrollbar.grid(row=1, column=1, sticky="ns")
-        self.paint()
-
-    def paint(self) -> None:
-        """Take the colours of the theme."""
-        palette = self._theme.palette
+        palette = theme.palette
         self.text.configure(
-            background=palette.surface, foreground=palette.text, font=self._theme.body_font,
-            selectbackground=palette.own, selectforeground=palette.text, inactiveselectbackground=palette.own,
+            background=palette.surface, foreground=palette.text, selectbackground=palette.selected,
+            selectforeground=palette.text, inactiveselectbackground=palette.selected,
         )  # fmt: skip
+        self.text.tag_configure("day", foreground=palette.muted, font=theme.strong_font)
 
     def listed(self) -> List[LogLine]:
         """The lines that the filter lets through."""
-        return self._filtered(self._lines)
+        return self._filtered(self._diary.lines)
 
     def _filtered(self, lines: Iterable[LogLine]) -> List[LogLine]:
         kind = KINDS[self.kind.get()]
@@ -77,43 +73,48 @@ class ActivityLog(ttk.Frame):
 
     def as_text(self) -> str:
         """Those lines as text, for a file or the clipboard."""
-        return "".join(f"{line}\n" for line in self.listed())
+        return "".join(f"{line}\n" for line in with_days(self.listed()))
 
     def save(self, ask_file: Callable[..., str]) -> str:
         """Ask for a file and write them to it, as UTF-8. Returns a sentence that says what came of it."""
         name = time.strftime("rollcall %Y-%m-%d %H-%M.txt")
-        file = ask_file(title="Save the activity log", initialfile=name, defaultextension=".txt")
+        file = ask_file(title="Save the activity", initialfile=name, defaultextension=".txt")
         if not file:
             return ""
         try:
             Path(file).write_text(self.as_text(), encoding="utf-8")
         except OSError as error:
-            return f"The log was not saved: {file}: {error.strerror or error}. Choose another place."
-        return f"Saved the log to {file}."
+            return f"The activity was not saved: {file}: {error.strerror or error}. Choose another place."
+        return f"Saved the activity to {file}."
 
-    def show_new(self, logged: int) -> None:
-        """Show what was logged since the last call; ``logged`` counts all lines ever."""
-        fresh = min(logged - self._seen, len(self._lines))
-        self._seen = logged
-        if fresh:
-            self._append(self._filtered(list(self._lines)[-fresh:]))
+    def show_new(self) -> None:
+        """Show what has happened since the last call."""
+        diary = self._diary
+        fresh = min(diary.logged - self._seen, len(diary.lines))
+        self._seen = diary.logged
+        if self._rewritten != diary.rewritten:
+            self._rewritten = diary.rewritten
+            self.show_all()
+        elif fresh:
+            self._append(self._filtered(list(diary.lines)[-fresh:]))
 
     def show_all(self) -> None:
-        """The filter is another: write everything anew."""
+        """Write everything anew."""
+        self._day = ""
         self.text.configure(state="normal")
         self.text.delete("1.0", "end")
         self._append(self.listed())
         self.text.see("end")
 
     def _append(self, lines: List[LogLine]) -> None:
-        if not lines:
-            self.text.configure(state="disabled")
-            return
         self.text.configure(state="normal")
-        # The end of a line comes before the next one: after the last it would be an empty line.
-        end = "" if self.text.index("end-1c") == "1.0" else "\n"
-        self.text.insert("end", end + "\n".join(self._show(str(line)) for line in lines))
-        surplus = int(self.text.index("end-1c").split(".")[0]) - (self._lines.maxlen or 0)
+        for line in with_days(lines, self._day):
+            # The end of a line comes before the next one: after the last it would be an empty line.
+            end = "" if self.text.index("end-1c") == "1.0" else "\n"
+            self.text.insert("end", end + self._theme.drawable(line), () if "  " in line[:12] else ("day",))
+        if lines:
+            self._day = day_text(lines[-1].wall)
+        surplus = int(self.text.index("end-1c").split(".")[0]) - LOG_LINES
         if surplus > 0:
             self.text.delete("1.0", f"{surplus + 1}.0")
         self.text.configure(state="disabled")

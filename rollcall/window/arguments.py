@@ -12,11 +12,13 @@ from rollcall.wire.text import check_name
 
 
 def read_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    """``server``, ``name`` and ``connect``, checked. argparse exits with 2 on bad usage."""
+    """``server``, ``name``, ``teacher``, ``no_find`` and ``connect``, checked. argparse exits with 2 on bad usage."""
     prog = program_name("client_gui.py")
     parser = argparse.ArgumentParser(prog=prog, description="Rollcall's window: see who is here.")
     parser.add_argument("--server", metavar="HOST[:PORT]", default="", help="the server, such as 192.168.1.20:8080")
-    parser.add_argument("--name", metavar="N", default="", help="the name in the roster (default: the login name)")
+    parser.add_argument("--name", metavar="N", default="", help="your name")
+    parser.add_argument("--teacher", action="store_true", help="show the list of who is here")
+    parser.add_argument("--no-find", action="store_true", help="do not look for servers on the network")
     parser.add_argument("--connect", action="store_true", help="connect at once")
     parser.add_argument("--version", action="version", version=f"Rollcall {__version__}")
     arguments = parser.parse_args(argv)

@@ -25,12 +25,7 @@ class LatencyStrip(tk.Canvas):
         self._theme = theme
         self._beats: List[Beat] = []
         self.bind("<Configure>", lambda event: self.draw(self._beats))
-        self.paint()
-
-    def paint(self) -> None:
-        """Take the colours of the theme."""
-        self.configure(background=self._theme.palette.surface)
-        self.draw(self._beats)
+        self.configure(background=theme.palette.surface)
 
     def draw(self, beats: Iterable[Beat]) -> None:
         """Show these, oldest first. The newest may still be under way and is no gap yet."""
@@ -43,17 +38,18 @@ class LatencyStrip(tk.Canvas):
         trips = [beat.seconds for beat in shown if beat.seconds is not None]
         top = max([LEAST_TOP, *trips]) * 1.1
         palette = self._theme.palette
+        good, bad = (palette.loud[kind][0] for kind in ("good", "bad"))
         for number, beat in enumerate(reversed(shown)):
             right = width - number * step
             where: Any = (right - step, 0, right - 1, height)
             if beat.seconds is not None:
                 tall = max(self._theme.px(2), height * beat.seconds / top)
                 where = (right - step, height - tall, right - 1, height)
-                self.create_rectangle(*where, fill=palette.good, width=0, tags="trip")
+                self.create_rectangle(*where, fill=good, width=0, tags="trip")
             elif number > 0:
                 self.create_rectangle(*where, fill=palette.gap, width=0, tags="gap")
                 cross = self._theme.px(4)
-                self.create_text(right - step / 2, height - cross, text="×", fill=palette.bad, anchor="s", tags="cross")
+                self.create_text(right - step / 2, height - cross, text="×", fill=bad, anchor="s", tags="cross")
 
 
 class LatencyBar(ttk.Frame):

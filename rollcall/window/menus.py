@@ -1,4 +1,4 @@
-"""The window's menus and keys: which command is where. What a command does is the window's business."""
+"""The window's menus and keys: which command is where. What a command does is `commands.Commands`' business."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import sys
 import tkinter as tk
 from typing import Any, Callable, List, Protocol
 
-from rollcall.window.fields import FieldText
-from rollcall.window.model import Row
-from rollcall.window.table import RosterTable
-from rollcall.window.table_order import as_csv, as_text
+from rollcall.window.acts import Acts
+from rollcall.window.commands import Commands
+from rollcall.window.faces import CARD, TEACHER, Faces
+from rollcall.window.model import ClientModel
+from rollcall.window.person_dialog import MARKS
+from rollcall.window.table_order import COLUMNS, as_csv, as_table
 from rollcall.window.theme import DARK, Theme
-from rollcall.window.toolbar import Toolbar
+from rollcall.wire.messages import MEMBER
 
 
-class Commands(Protocol):
+class Window(Protocol):
     """What a window must have so that menus and keys can be hung on it."""
 
     root: tk.Tk
     theme: Theme
-    table: RosterTable
-    toolbar: Toolbar
-    filter_text: FieldText
+    faces: Faces
+    commands: Commands
+    acts: Acts
+    model: ClientModel
 
-    def copy_address(self) -> None: ...
-    def copy_roster(self, form: Callable[[List[Row], float], str], least: int = 2) -> None: ...
-    def switch_theme(self) -> None: ...
-    def about(self) -> None: ...
     def retry_now(self) -> None: ...
+    def leave(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -37,57 +37,133 @@ def accelerator(key: str, platform: str = sys.platform) -> str:
 
 
 class Menus:
-    """The menu behind the button, the context menu of the table, and the keys of ``window``."""
+    """The menu behind the button of the face that is shown, the context menu of the list, and the keys of ``window``.
+    `build` is called again whenever the faces are new or another one is shown."""
 
-    def __init__(self, window: Commands) -> None:
+    def __init__(self, window: Window) -> None:
         self._window = window
-        self._build()
-        self._bind_keys()
-
-    def _build(self) -> None:
-        window = self._window
-        self.menu, self.context_menu = tk.Menu(window.root, tearoff=False), tk.Menu(window.root, tearoff=False)
-        for menu in (self.context_menu, self.menu):
-            menu.add_command(label="Copy address", command=window.copy_address)
-            menu.add_command(label="Copy roster as text", command=lambda: window.copy_roster(as_text))
-            menu.add_command(label="Copy roster as CSV", command=lambda: window.copy_roster(as_csv))
         self.dark = tk.BooleanVar(window.root, window.theme.name == DARK)
-        self.menu.add_separator()
-        self.menu.add_checkbutton(label="Dark theme", variable=self.dark, command=window.switch_theme)
-        if DARK not in window.theme.names:
-            self.menu.entryconfigure("Dark theme", state="disabled", label=f"Dark theme ({window.theme.problem})")
-        self.menu.add_command(label="About Rollcall", command=window.about)
-        self.menu.add_separator()
-        self.menu.add_command(label="Quit", command=window.close, accelerator=accelerator("Q"))
-        window.toolbar.menu_button.configure(menu=self.menu)
+        self.menu, self.context_menu = tk.Menu(window.root, tearoff=False), tk.Menu(window.root, tearoff=False)
+        self._sort_menu = tk.Menu(self.menu, tearoff=False)
+        self._mark_menu = tk.Menu(self.context_menu, tearoff=False)
+        self.build()
+        self._bind_window()
 
-    def _bind_keys(self) -> None:
-        window = self._window
-        root, tree = window.root, window.table.tree
+    def build(self) -> None:
+        """Menus for the face that is shown."""
+        window, commands, face = self._window, self._window.commands, self._window.faces.kind
+        for menu in (self.menu, self.context_menu, self._sort_menu):
+            menu.delete(0, "end")
+            menu.configure(font=window.theme.body_font)
+        for menu in (self.context_menu, self.menu) if face == TEACHER else ():
+            menu.add_command(label="Copy", command=lambda: commands.copy_people(as_table), accelerator=accelerator("C"))
+            menu.add_command(label="Copy as CSV", command=lambda: commands.copy_people(as_csv))
+            menu.add_command(label="Copy addresses", command=commands.copy_address)
+        if face == TEACHER:
+            self.context_menu.add_separator()
+            self.context_menu.add_command(label="Details…", command=window.acts.details, accelerator="Return")
+        if face == TEACHER and window.model.role != MEMBER:
+            self._mark_menu.delete(0, "end")
+            for kind, text in (*MARKS, ("undo", "Take back")):
+                self._mark_menu.add_command(label=text, command=self._marker(kind))
+            self.context_menu.add_cascade(label="Mark", menu=self._mark_menu)
+        if face == TEACHER and window.acts.are_allowed:
+            self.context_menu.add_command(label="Remove…", command=window.acts.remove, accelerator="Del")
+            self.menu.add_command(label="Substitute…", command=window.acts.substitute)
+        if face == TEACHER:
+            self.menu.add_command(label="Save the list…", command=commands.save_people, accelerator=accelerator("S"))
+            self.menu.add_command(label="Print the list", command=commands.print_people, accelerator=accelerator("P"))
+            self.menu.add_separator()
+            self._build_sort()
+            self.menu.add_checkbutton(
+                label="Addresses and times", variable=commands.details, command=commands.show_details
+            )
+            self.menu.add_command(label="Projector", command=commands.project, accelerator="F11")
+            self.menu.add_separator()
+        self._build_look()
+        self.menu.add_separator()
+        if face != CARD:
+            self.menu.add_command(label="Leave", command=window.leave)
+        self.menu.add_command(label="About Rollcall", command=commands.about)
+        self.menu.add_command(label="Quit", command=window.close, accelerator=accelerator("Q"))
+        for shown in (window.faces.card, window.faces.student, window.faces.teacher):
+            shown.menu_button.configure(menu=self.menu)
+        self._bind_table()
+
+    def _build_sort(self) -> None:
+        """What a click on a heading does, for who has no mouse."""
+        for key, title in COLUMNS.items():
+            self._sort_menu.add_command(label=title, command=self._sorter(key))
+        self.menu.add_cascade(label="Sort by", menu=self._sort_menu)
+
+    def _sorter(self, key: str) -> Callable[[], None]:
+        return lambda: self._window.faces.teacher.table.sort_by(key)
+
+    def _marker(self, kind: str) -> Callable[[], None]:
+        return lambda: self._window.acts.mark(kind)
+
+    def _build_look(self) -> None:
+        window, commands, menu = self._window, self._window.commands, self.menu
+        menu.add_command(label="Larger", command=lambda: commands.zoom(1), accelerator=accelerator("+"))
+        menu.add_command(label="Smaller", command=lambda: commands.zoom(-1), accelerator=accelerator("-"))
+        menu.add_command(label="Usual size", command=lambda: commands.zoom(0), accelerator=accelerator("0"))
+        menu.add_checkbutton(
+            label="Dark theme", variable=self.dark, command=lambda: commands.switch_theme(self.dark.get())
+        )
+        if DARK not in window.theme.names:
+            menu.entryconfigure("Dark theme", state="disabled", label=f"Dark theme ({window.theme.problem})")
+
+    def _bind_window(self) -> None:
+        window, commands = self._window, self._window.commands
+        root = window.root
+        root.bind("<F11>", lambda event: commands.project())
         root.bind("<F5>", lambda event: window.retry_now())
-        root.bind("<Escape>", lambda event: window.filter_text.set(""))
+        root.bind("<Escape>", lambda event: commands.show_everybody())
         is_mac = sys.platform == "darwin"
         if is_mac:
             root.createcommand("::tk::mac::Quit", window.close)  # else Tk would exit without a goodbye
-        for modifier in ("Control", "Command") if is_mac else ("Control",):
-            for key in "fF":  # with Caps Lock, too
-                root.bind(f"<{modifier}-{key}>", lambda event: window.toolbar.focus_filter())
-            for key in "qQ":
-                root.bind(f"<{modifier}-{key}>", lambda event: window.close())
+        keys: List[Any] = [("fF", commands.search), ("qQ", window.close), ("sS", commands.save_people)]
+        keys += [("pP", commands.print_people)]
+        keys += [(("plus", "equal", "KP_Add"), lambda: commands.zoom(1)), (("0", "KP_0"), lambda: commands.zoom(0))]
+        keys += [(("minus", "KP_Subtract"), lambda: commands.zoom(-1))]
+        for modifier in self._modifiers():
+            for names, command in keys:  # letters with Caps Lock, too
+                for name in names:
+                    root.bind(f"<{modifier}-Key-{name}>", lambda event, command=command: command())  # type: ignore[misc]
+
+    def _modifiers(self) -> List[str]:
+        return ["Control", "Command"] if sys.platform == "darwin" else ["Control"]
+
+    def _bind_table(self) -> None:
+        tree, commands = self._window.faces.teacher.table.tree, self._window.commands
+        for modifier in self._modifiers():
             for key in "cC":
-                tree.bind(f"<{modifier}-{key}>", lambda event: window.copy_roster(as_text, least=1))
-        buttons = ("<Button-2>", "<Control-Button-1>") if is_mac else ("<Button-3>",)
+                tree.bind(f"<{modifier}-{key}>", lambda event: commands.copy_people(as_table))
+        self._window.faces.teacher.table.pressed_guests = self._window.acts.accept_all
+        for event in ("<Return>", "<KP_Enter>", "<Double-Button-1>"):
+            tree.bind(event, lambda event: self._window.acts.details())
+        tree.bind("<Delete>", lambda event: self._window.acts.remove())
+        buttons = ("<Button-2>", "<Control-Button-1>") if sys.platform == "darwin" else ("<Button-3>",)
         for button in buttons:
             tree.bind(button, self._context)
         for key in ("<Shift-F10>", "<Menu>" if sys.platform.startswith("linux") else "<App>"):
             try:
-                tree.bind(key, self._context)
+                tree.bind(key, self._context_by_key)
             except tk.TclError:
                 pass  # this platform has no such key
 
     def _context(self, event: Any) -> None:
-        tree = self._window.table.tree
-        item = tree.identify_row(event.y) if event.num != "??" else ""
+        tree = self._window.faces.teacher.table.tree
+        item = tree.identify_row(event.y)
         if item and item not in tree.selection():
             tree.selection_set(item)
+            tree.focus(item)
         self.context_menu.tk_popup(event.x_root, event.y_root)
+
+    def _context_by_key(self, event: Any) -> str:
+        """At the line, wherever the mouse is."""
+        table = self._window.faces.teacher.table
+        box: Any = table.tree.bbox(table.focused()) if table.focused() else ""
+        x, y = (box[0], box[1] + box[3]) if box else (0, 0)
+        self.context_menu.tk_popup(table.tree.winfo_rootx() + x, table.tree.winfo_rooty() + y)
+        return "break"

@@ -7,15 +7,12 @@ from typing import Callable, Set
 NOTICE = 15.0
 """Seconds that a sentence about something else stands there."""
 
-
-LONGEST = 240
-"""Characters of that place; more would push the table out of a small window."""
-
-HINT = "The server prints its address when it starts; type it here, such as 192.168.1.20:8080."
+LONGEST = 700
+"""Characters of that place on the card: the longest warning of ours fits, with the fingerprint to compare."""
 
 
 def shortened(text: str) -> str:
-    """What fits there. A server may send a message of 1,000 characters; all of it is in the log."""
+    """What fits there. A server may send a message of 1,000 characters; all of it is in the diary."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
@@ -30,17 +27,22 @@ class Notices:
         self.complaint = ""
         """What is wrong with what the person typed: stands there until it is right."""
 
-    def show(self, sentence: str) -> None:
-        """Show a sentence for a while; in the log it stays. Nothing if it is empty."""
+    def show(self, sentence: str, log: bool = True) -> None:
+        """Show a sentence for a while; in the diary it stays, if that is of interest. Nothing if it is empty."""
         if sentence:
             self._notice, self._until = sentence, self._clock() + NOTICE
-            self._keep(sentence)
+            if log:
+                self._keep(sentence)
 
     def show_once(self, sentence: str) -> None:
         """`show`, but nothing that was told before."""
         if sentence not in self._told:
             self._told.add(sentence)
             self.show(sentence)
+
+    def clear(self) -> None:
+        """Whatever stood there is done with."""
+        self.complaint, self._until = "", self._clock()
 
     def text(self) -> str:
         """What stands there now instead of the state; empty for nothing."""

@@ -32,9 +32,11 @@ MAX_SERVER = 300
 MAX_FILE = 64 * 1024
 """Bytes. Our own files have a few hundred."""
 THEMES = ("light", "dark")
-WIDTHS = (480, 10_000)
-HEIGHTS = (360, 10_000)
+WIDTHS = (360, 10_000)
+HEIGHTS = (240, 10_000)
 """Pixels of a screen of 96 dots to the inch: the smallest and the largest window that is remembered."""
+PERCENT = (50, 300)
+"""Of zooming."""
 
 DEFAULTS = "Rollcall starts with its default settings"
 
@@ -48,9 +50,11 @@ class Settings:
     """What is remembered.
 
     ``servers`` are texts as typed (``192.168.1.20:8080``), the most recent first, at most `MAX_SERVERS`. ``theme`` is
-    one of `THEMES`. ``width`` and ``height`` are pixels of a screen of 96 dots to the inch, so that a window has the
-    same size in hand on another screen; 0 if never remembered. ``connected``: the person was connected and did not
-    disconnect, so the next start connects again.
+    one of `THEMES`. ``width`` and ``height`` (with the list) and ``small_width`` and ``small_height`` (without) are
+    pixels of a screen of 96 dots to the inch, so that a window has the same size in hand on another screen; 0 if never
+    remembered. ``zoom`` is percent. ``own``: this is the person's own computer; only then there is a ``name``, and only
+    then ``connected`` may be true: the person was connected and did not leave, so the next start joins by itself.
+    ``teacher``: as one.
     """
 
     servers: Tuple[str, ...] = ()
@@ -58,6 +62,11 @@ class Settings:
     theme: str = "light"
     width: int = 0
     height: int = 0
+    small_width: int = 0
+    small_height: int = 0
+    zoom: int = 100
+    own: bool = False
+    teacher: bool = False
     connected: bool = False
 
     def with_server(self, server: str) -> Settings:
@@ -67,6 +76,14 @@ class Settings:
             return self
         others = tuple(known for known in self.servers if known != server)
         return replace(self, servers=(server, *others)[:MAX_SERVERS])
+
+
+    def joined(self, server: str, name: str, own: bool, is_teacher: bool) -> Settings:
+        """These settings after somebody was let in there. Whoever's computer it is not leaves nothing but the server
+        (an empty one is none)."""
+        return replace(
+            self.with_server(server), name=name if own else "", own=own, teacher=own and is_teacher, connected=own
+        )
 
 
 class _Content(NamedTuple):
@@ -88,6 +105,11 @@ class SettingsFile:
         self._has_place = place is not None
         self.path = (place or Path()) / "settings.json"
         self._known = Settings()  # as last read or written
+
+    @property
+    def folder(self) -> Optional[Path]:
+        """Where the file is; None where this user has no place for it."""
+        return self.path.parent if self._has_place else None
 
     def load(self) -> Tuple[Settings, str]:
         """The settings and a sentence for the person, empty if all is well or there is no file yet. Never raises.
@@ -180,6 +202,8 @@ class Memory:
 
     def __init__(self, file: Optional[SettingsFile]) -> None:
         self._file = file
+        self.folder = file.folder if file is not None else None
+        """Where this person's files are; None where nothing is kept."""
         self.settings, self.damage = file.load() if file is not None else (Settings(), "")
 
     def change(self, edit: Callable[[Settings], Settings]) -> str:
@@ -211,14 +235,20 @@ def _checked(fields: Dict[str, Any]) -> Settings:
     servers, theme = known["servers"], _text("theme", known["theme"], MAX_NAME)
     if not isinstance(servers, (list, tuple)):
         raise DamagedError('"servers" must be a list of texts')
-    if not isinstance(known["connected"], bool):
-        raise DamagedError('"connected" must be true or false')
+    for key in ("connected", "own", "teacher"):
+        if not isinstance(known[key], bool):
+            raise DamagedError(f'"{key}" must be true or false')
     return Settings(
         servers=tuple([_text("servers", server, MAX_SERVER) for server in servers][:MAX_SERVERS]),
         name=_text("name", known["name"], MAX_NAME),
         theme=theme if theme in THEMES else THEMES[0],
         width=_size("width", known["width"], WIDTHS),
         height=_size("height", known["height"], HEIGHTS),
+        small_width=_size("small_width", known["small_width"], WIDTHS),
+        small_height=_size("small_height", known["small_height"], HEIGHTS),
+        zoom=_size("zoom", known["zoom"], PERCENT) or 100,
+        own=known["own"],
+        teacher=known["teacher"],
         connected=known["connected"],
     )
 

@@ -1,6 +1,7 @@
-"""Which rows the table shows, in which order, and the roster as text for other programs. No widgets.
+"""Which lines the list has, in which order, and the list as text for other programs. No widgets.
 
-`TableOrder` keeps the rows by id, the column that they are sorted by, and the filter. `order` is computed anew when
+`TableOrder` keeps the people by key, in groups: who needs attention stands first, then who is here, who is not, and
+guests. Within a group they are sorted by a column, and what is the same there by name. The order is computed anew when
 something changed: sorting a thousand short keys takes about a millisecond, less than moving one row on the screen.
 """
 
@@ -10,33 +11,21 @@ import csv
 import io
 import ipaddress
 import time
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from protocol import HERE, KICKED, LATE, LEFT, LOST, REPLACED
-from rollcall.window.model import UNKNOWN, VANISHED, Changes, Row
+from rollcall.window.model import UNKNOWN
+from rollcall.window.names import fold, name_key
+from rollcall.window.people import GROUPS, GUESTS, PRESENT, RANK, Number, Person, since_text
 
-NAME, STATE, FOR, ADDRESS = "name", "state", "for", "address"
-COLUMNS: Dict[str, str] = {NAME: "Name", STATE: "State", FOR: "Connected for", ADDRESS: "Address"}
+NAME, STATE, SINCE, FOR, ADDRESS = "name", "state", "since", "for", "address"
+COLUMNS: Dict[str, str] = {
+    NAME: "Name", STATE: "State", SINCE: "Since", FOR: "Here for", ADDRESS: "Address",
+}  # fmt: skip
+USUAL = (NAME, STATE, SINCE)
+"""The columns that are always shown; the others are for who asks for them."""
 
-STATES: Dict[str, str] = {
-    HERE: "● here",
-    LATE: "◐ late",
-    UNKNOWN: "○ unknown",
-    LOST: "✕ connection lost",
-    LEFT: "– left",
-    KICKED: "– removed",
-    REPLACED: "– replaced",
-    VANISHED: "– gone",
-}
-"""A shape and a word for each state, never a colour alone. In the order in which states sort."""
-
-_RANK = {state: number for number, state in enumerate(STATES)}
-
-
-def state_text(row: Row) -> str:
-    """The state, and for who went the time of day."""
-    text = STATES.get(row.state, f"– {row.state}")
-    return text if row.went is None else f"{text} {time.strftime('%H:%M', time.localtime(row.went))}"
+GROUP = "group "
+"""What the key of a group's heading begins with."""
 
 
 def duration_text(seconds: float) -> str:
@@ -48,80 +37,113 @@ def duration_text(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def _address_key(row: Row) -> Tuple[Any, ...]:
+def _address_key(person: Person) -> Tuple[Any, ...]:
     """Addresses as numbers, so that .9 comes before .10; what is no address comes after them."""
     try:
-        ip = ipaddress.ip_address(row.ip.partition("%")[0])
+        ip = ipaddress.ip_address(person.ip.partition("%")[0])
     except ValueError:
-        return (9, 0, row.ip.casefold(), row.port)
-    return (ip.version, int(ip), "", row.port)
+        return (9, 0, person.ip.casefold(), person.port)
+    return (ip.version, int(ip), "", person.port)
 
 
-def _key(row: Row, column: str) -> Tuple[Any, ...]:
-    name = (row.name.casefold(), row.id)
-    if column == NAME:
-        return name
+def _key(person: Person, column: str) -> Tuple[Any, ...]:
     if column == STATE:
-        return (_RANK.get(row.state, len(_RANK)), *name)
+        return (RANK.get(person.state, len(RANK)),)
     if column == ADDRESS:
-        return (*_address_key(row), *name)
+        return _address_key(person)
+    if column == SINCE:
+        return (person.since is None, person.since or 0.0)
     # Durations grow for all who are here alike, so the order of arrival is theirs; who went comes last.
-    return (row.went is not None, -row.arrived, *name)
+    return (person.went is not None, -(person.arrived or 0.0))
 
 
 class TableOrder:
-    """The rows to show and their order. One thread only."""
+    """The people to show and their order. One thread only."""
 
     def __init__(self) -> None:
-        self.rows: Dict[int, Row] = {}
+        self.people: Dict[str, Person] = {}
         self.column = NAME
         self.descending = False
         self.filter = ""
-        self._keys: Dict[int, Tuple[Any, ...]] = {}  # by id, for the column in force
+        self.number: Optional[Number] = None
+        self.changed: Dict[str, None] = {}
+        """Keys of those who are new, different or gone, in that order, until the table has shown it."""
+        self.moved: Dict[str, str] = {}
+        self._names: Dict[str, Tuple[Any, ...]] = {}
 
-    def update(self, changes: Changes) -> None:
-        """Take what `ClientModel.take_changes` gave."""
-        for row in changes.shown:
-            self.rows[row.id] = row
-            self._keys[row.id] = _key(row, self.column)
-        for member in changes.gone:
-            self.rows.pop(member, None)
-            self._keys.pop(member, None)
+    def update(self, shown: Iterable[Person], gone: Iterable[str], moved: Optional[Mapping[str, str]] = None) -> None:
+        """Take what changed: people, keys of those who are no longer shown, and who has another key now."""
+        for person in shown:
+            self.people[person.key] = person
+            self._names[person.key] = (name_key(person.name), person.key)
+            self.changed[person.key] = None
+        for key in gone:
+            if self.people.pop(key, None) is not None:
+                del self._names[key]
+                self.changed[key] = None
+        self.moved.update(moved or {})
+
+    def replace(self, people: Iterable[Person]) -> None:
+        """Take these and nobody else; what is as before is no change."""
+        new = {person.key: person for person in people}
+        gone = [key for key in self.people if key not in new]
+        self.update([person for key, person in new.items() if self.people.get(key) != person], gone)
 
     def sort_by(self, column: str) -> None:
         """A click on a heading: sort by that column, or the other way round if it is sorted by it already."""
         self.descending = column == self.column and not self.descending
         self.column = column
-        self._keys = {row.id: _key(row, column) for row in self.rows.values()}
 
-    def order(self) -> List[int]:
-        """The ids to show, top to bottom."""
-        wanted = self.filter.casefold().strip()
-        members = [member for member, row in self.rows.items() if not wanted or self._matches(row, wanted)]
-        members.sort(key=self._keys.__getitem__, reverse=self.descending)
-        return members
+    @property
+    def is_filtered(self) -> bool:
+        """True if not everyone is shown."""
+        return bool(self.filter.strip()) or self.number is not None
 
-    @staticmethod
-    def _matches(row: Row, wanted: str) -> bool:
-        return wanted in row.name.casefold() or wanted in row.address.casefold() or wanted in state_text(row).casefold()
+    def groups(self) -> List[Tuple[str, List[str]]]:
+        """Each group that has anybody, top to bottom, and the keys in it in their order."""
+        wanted = fold(self.filter.strip())
+        found: Dict[str, List[str]] = {group: [] for group in GROUPS}
+        number = self.number
+        for key, person in self.people.items():
+            if (number is None or number.lets_through(person)) and (not wanted or _matches(person, wanted)):
+                found[person.group].append(key)
+        for keys in found.values():
+            keys.sort(key=self._names.__getitem__, reverse=self.descending and self.column == NAME)
+            if self.column != NAME:
+                keys.sort(key=lambda key: _key(self.people[key], self.column), reverse=self.descending)
+        return [(group, keys) for group, keys in found.items() if keys]
+
+    def lines(self) -> List[str]:
+        """The keys of all lines, top to bottom: headings of groups, and people."""
+        return [line for group, keys in self.groups() for line in (GROUP + group, *keys)]
+
+    def heading(self, group: str, count: int) -> str:
+        """What stands above a group."""
+        title = GROUPS[group]
+        if group == PRESENT and any(p.state == UNKNOWN for p in self.people.values()):
+            title = "LAST SEEN HERE"
+        text = f"{title} · {count}"
+        proposals = sum(bool(person.proposal) for person in self.people.values()) if group == GUESTS else 0
+        return f"{text}     Accept {'all ' if proposals > 1 else ''}{proposals}" if proposals else text
 
 
-def marked_name(row: Row) -> str:
-    """The name, with a mark on our own row."""
-    return f"{row.name} (you)" if row.own else row.name
+def _matches(person: Person, wanted: str) -> bool:
+    texts = (person.name, person.proposal, person.address, person.words(0.0).partition(" for ")[0])
+    return any(wanted in fold(text) for text in texts)
 
 
-def as_text(rows: Iterable[Row], wall: float) -> str:
-    """The rows as lines with aligned columns, for a mail or a chat."""
-    table = [tuple(COLUMNS.values())]
-    table += [(marked_name(row), state_text(row), duration_text(row.connected_for(wall)), row.address) for row in rows]
-    widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in table)
+def as_table(people: Iterable[Person], wall: float) -> str:
+    """The people as lines whose cells are parted by tabs: pasted into a spreadsheet or a table, they are columns."""
+    lines = ["\t".join(COLUMNS.values())]
+    for person in people:
+        stayed = duration_text(person.stayed(wall))
+        cells = (person.label, person.words(wall).rstrip(" •"), since_text(person), stayed, person.address)
+        lines.append("\t".join(str(_harmless(cell)) for cell in cells))
     return "\n".join(lines) + "\n"
 
 
-def as_csv(rows: Iterable[Row], wall: float) -> str:
-    """The rows as comma-separated values (RFC 4180), times in ISO 8601.
+def as_csv(people: Iterable[Person], wall: float) -> str:
+    """The people as comma-separated values (RFC 4180), times in ISO 8601.
 
     A name is written by a stranger, and spreadsheets take what begins with = + - @ for a formula: such cells get an
     apostrophe in front, as OWASP advises.
@@ -129,12 +151,14 @@ def as_csv(rows: Iterable[Row], wall: float) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(["name", "state", "seconds", "arrived", "went", "address", "port"])
-    for row in rows:
-        arrived = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(row.arrived))
-        went = "" if row.went is None else time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(row.went))
-        cells = [row.name, row.state, int(row.connected_for(wall)), arrived, went, row.ip, row.port]
-        writer.writerow([_harmless(cell) for cell in cells])
+    for person in people:
+        cells = [person.name, person.state, int(person.stayed(wall)), _iso(person.arrived), _iso(person.went)]
+        writer.writerow([_harmless(cell) for cell in (*cells, person.ip, person.port)])
     return file.getvalue()
+
+
+def _iso(wall: Optional[float]) -> str:
+    return "" if wall is None else time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(wall))
 
 
 def _harmless(cell: object) -> object:

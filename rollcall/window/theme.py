@@ -1,9 +1,9 @@
 """How the window looks: the theme, one palette for each, and sizes that follow the screen.
 
 The widgets are drawn by `sv-ttk` where it is installed and can be loaded, in light or dark, else by the platform's own
-ttk theme, which has only its own look: decoration is never a reason not to start. What Tk draws without ttk (the
-state's pill, the log, the latency strip) takes its colours from here. A state is never told by colour alone: a shape
-and a word stand beside it.
+ttk theme, which has only its own look: decoration is never a reason not to start. What Tk draws without ttk (bands,
+numbers, the log, the latency strip) takes its colours from here. A state is never told by colour alone: a shape and a
+word stand beside it. When the look, the screen or the zoom is another, the window's faces are built anew.
 
 Belongs to the window and its thread.
 """
@@ -39,34 +39,33 @@ coloured emoji (Unicode's Emoji_Presentation) some builds abort."""
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours of one theme. Each text has a contrast of at least 4.5:1 on what it stands on (WCAG 2.1, 1.4.3)."""
+    """Colours of one theme. Each text has a contrast of at least 4.5:1 on what it stands on (WCAG 2.1, 1.4.3), and what
+    marks something without words 3:1 (1.4.11)."""
 
     window: str
     surface: str  # the table, the log, the latency strip
     text: str
     muted: str
-    good: str
-    late: str
-    bad: str
-    own: str  # the background of our own row
+    accent: str  # links, and the bar at a selected row
+    line: str
     selected: str
+    group: str  # behind the heading of a group
     gap: str
-    pill_text: str
-    pills: Dict[str, str]
+    loud: Dict[str, Tuple[str, str]]  # by loudness: the text, and what it stands on
 
 
 PALETTES: Dict[str, Palette] = {
     LIGHT: Palette(
-        window="#fafafa", surface="#ffffff", text="#1c1c1c", muted="#5f6368", good="#176b3a", late="#8a4b00",
-        bad="#a31515", own="#e2eefb", selected="#cfe4f7", gap="#f3d4d0", pill_text="#ffffff",
-        pills={"offline": "#555b61", "connecting": "#8a4b00", "connected": "#176b3a", "reconnecting": "#8a4b00",
-               "refused": "#a31515"},
+        window="#fafafa", surface="#ffffff", text="#1c1c1c", muted="#5f6368", accent="#005fb8", line="#dcdfe3",
+        selected="#e2eefb", group="#f3f4f6", gap="#f3d4d0",
+        loud={"good": ("#176b3a", "#e6f4ea"), "warn": ("#8a4b00", "#fdf0d8"), "bad": ("#a31515", "#fbe4e1"),
+              "muted": ("#5f6368", "#f3f4f6")},
     ),
     DARK: Palette(
-        window="#1c1c1c", surface="#202020", text="#f2f2f2", muted="#a8adb3", good="#6fd08c", late="#f0b35a",
-        bad="#ff8f85", own="#22384d", selected="#24405a", gap="#5a2a26", pill_text="#10161c",
-        pills={"offline": "#a8adb3", "connecting": "#f0b35a", "connected": "#6fd08c", "reconnecting": "#f0b35a",
-               "refused": "#ff8f85"},
+        window="#1c1c1c", surface="#202020", text="#f2f2f2", muted="#a8adb3", accent="#57c8ff", line="#3a3d40",
+        selected="#24405a", group="#2a2c2e", gap="#5a2a26",
+        loud={"good": ("#6fd08c", "#15301f"), "warn": ("#f0b35a", "#372a12"), "bad": ("#ff8f85", "#401f1c"),
+              "muted": ("#a8adb3", "#2a2c2e")},
     ),
 }  # fmt: skip
 
@@ -75,6 +74,11 @@ _SV_FONTS: Dict[str, int] = {
     "SunValleyCaptionFont": 12, "SunValleyBodyFont": 14, "SunValleyBodyStrongFont": 14, "SunValleyBodyLargeFont": 18,
     "SunValleySubtitleFont": 20, "SunValleyTitleFont": 28,
 }  # fmt: skip
+_TK_FONTS = ("TkDefaultFont", "TkTextFont", "TkMenuFont", "TkHeadingFont", "TkCaptionFont", "TkSmallCaptionFont")
+"""Those of Tk itself, in points or pixels as the platform has them."""
+
+ZOOMS = (50, 300)
+"""Percent: the smallest and the largest."""
 
 
 DENSITIES = (48.0, 960.0)
@@ -173,8 +177,10 @@ class Theme:
             # this, and Xft turns them back with its own density: unless they agree, pixels are not pixels.
             root.tk.call("tk", "scaling", dots / 72)
         # Never smaller: macOS and some X servers say that an inch has 72 dots, whatever the screen.
-        self.scale: float = max(1.0, dots / 96)
-        """Pixels for what is one pixel on a screen of 96 dots in an inch."""
+        self._density: float = max(1.0, dots / 96)
+        self.zoom = 100
+        """Percent of the usual size."""
+        self._tk_fonts = {name: int(tk_font.Font(root, name=name, exists=True).cget("size")) for name in _TK_FONTS}
         self._is_modern = sv_ttk is not None
         self.problem = "" if self._is_modern else "needs the package sv-ttk"
         """Why there is only the plain look, in words that follow "Dark theme"; empty if there is more."""
@@ -187,30 +193,46 @@ class Theme:
         """Pixels of a row of the table, once a look is in use."""
 
     @property
+    def scale(self) -> float:
+        """Pixels for what is one pixel on a screen of 96 dots to the inch, at the usual size."""
+        return self._density * self.zoom / 100
+
+    def zoom_to(self, percent: int) -> None:
+        """Another size of everything. What the window shows must be built anew afterwards."""
+        self.use(self.name, max(ZOOMS[0], min(ZOOMS[1], percent)))
+
+    @property
+    def density(self) -> float:
+        """The same without zoom: what the size of a window is measured in."""
+        return self._density
+
+    @property
     def names(self) -> Tuple[str, ...]:
         """The looks that there are."""
         return (LIGHT, DARK) if self._is_modern else (LIGHT,)
 
-    def size_window(
-        self, remembered: Tuple[int, int], usual: Tuple[int, int], least: Tuple[int, int]
-    ) -> Tuple[int, int]:
-        """Give the window the ``remembered`` size, or where that is 0 the ``usual`` one, no larger than the screen;
-        nobody makes it smaller than ``least``. Returns the size. All are for a screen of 96 dots to the inch."""
-        self._root.minsize(self.px(least[0]), self.px(least[1]))
-        width = min(self.px(remembered[0] or usual[0]), self._root.winfo_screenwidth())
-        height = min(self.px(remembered[1] or usual[1]), self._root.winfo_screenheight())
+    def size_window(self, size: Tuple[int, int], least: Tuple[int, int]) -> Tuple[int, int]:
+        """Give the window this ``size``, no larger than the screen; nobody makes it smaller than ``least``. Returns the
+        size. Both are for a screen of 96 dots to the inch."""
+        self.bound_window(least)
+        width = min(self._dots(size[0]), self._root.winfo_screenwidth())
+        height = min(self._dots(size[1]), self._root.winfo_screenheight())
         self._root.geometry(f"{width}x{height}")
         return self._usual(width, height)
 
+    def bound_window(self, least: Tuple[int, int]) -> None:
+        """Nobody makes the window smaller than that, or than the screen if that is less."""
+        screen = self._root.winfo_screenwidth(), self._root.winfo_screenheight()
+        self._root.minsize(*(min(self._dots(side), most) for side, most in zip(least, screen)))
+
     def follow_screen(self) -> bool:
         """The window may have come to a monitor of another density (Windows tells each program, and Tk 8.6 does not
-        listen): True if so, and what ttk does not draw must be painted anew. The window is as large as before then, for
-        the eye; distances between its parts stay as they are."""
+        listen): True if so, and what it shows must be built anew. For the eye, the window is as large as before."""
         dots = monitor_dots(self._root)
-        scale = max(1.0, dots / 96)
-        if not dots or scale == self.scale:
+        density = max(1.0, dots / 96)
+        if not dots or density == self._density:
             return False
-        ratio, self.scale = scale / self.scale, scale
+        ratio, self._density = density / self._density, density
         self._root.tk.call("tk", "scaling", dots / 72)
         for name in tk_font.names(self._root):
             font = tk_font.Font(self._root, name=name, exists=True)
@@ -224,10 +246,14 @@ class Theme:
     def window_size(self) -> Tuple[int, int]:
         """The window's size as `size_window` takes it; 0 and 0 before it is on the screen."""
         width, height = self._root.winfo_width(), self._root.winfo_height()
-        return (0, 0) if width <= 1 else self._usual(width, height)
+        return self._usual(width, height) if self._root.winfo_viewable() else (0, 0)
 
     def _usual(self, width: int, height: int) -> Tuple[int, int]:
-        return round(width / self.scale), round(height / self.scale)
+        return round(width / self._density), round(height / self._density)
+
+    def _dots(self, pixels: int) -> int:
+        """As `px`, for what zooming leaves as it is."""
+        return max(1, round(pixels * self._density))
 
     def drawable(self, text: str) -> str:
         """The text without what Tk cannot draw on this platform."""
@@ -237,33 +263,77 @@ class Theme:
         """Pixels of this screen for pixels of a usual one."""
         return max(1, round(pixels * self.scale))
 
-    def use(self, name: str) -> None:
-        """Change the look. What ttk does not draw must be painted anew afterwards."""
+    def use(self, name: str, zoom: int = 0) -> None:
+        """Change the look, and the ``zoom`` (percent) if one is given. What the window shows must be built anew
+        afterwards."""
+        self.zoom = zoom or self.zoom
         style = ttk.Style(self._root)
+        for font, size in self._tk_fonts.items():
+            tk_font.Font(self._root, name=font, exists=True).configure(size=round(size * self.zoom / 100) or size)
         if self._is_modern:
             try:
                 self._use_modern(name if name in self.names else LIGHT)
             except Exception as error:  # such as: Tcl cannot name the folder in this locale
                 self._is_modern, self.problem, self.failure = False, "sv-ttk could not be loaded", str(error)
-        if not self._is_modern:
-            style.theme_use("clam" if self._plain == "default" else self._plain)  # Tk's own on X11 is from 1995
-            if is_x11(self._root):  # there they are pixels
-                for widget in ("TScrollbar", "TCombobox"):
-                    style.configure(widget, arrowsize=self.px(14))
         self.name = name if name in self.names else LIGHT
         self.palette = PALETTES[self.name]
+        if not self._is_modern:
+            self._use_plain(style)
         self._root.configure(background=self.palette.window)
+        self._make_fonts()
         line = tk_font.Font(self._root, font=self.body_font).metrics("linespace")
-        self.row_height = line + self.px(8)
-        style.configure("Treeview", rowheight=self.row_height)
-        colours = self.palette
-        style.map("Treeview", background=[("selected", colours.selected)], foreground=[("selected", colours.text)])
-        style.configure("Treeview.Heading", padding=(self.px(2), self.px(2)))
+        self.row_height = line + self.px(4)
+        self._style_table(style)
         style.configure("Muted.TLabel", foreground=self.palette.muted)
         style.configure("Strong.TLabel", font=self.strong_font)
-        self._count_font = tk_font.Font(self._root, font=self.strong_font)
-        self._count_font.configure(size=round(1.5 * self._count_font.actual("size")))
-        style.configure("Count.TLabel", font=self._count_font)
+        style.configure("Title.TLabel", font=self.title_font)
+        style.configure("Small.TLabel", font=self.small_font, foreground=self.palette.muted)
+        style.configure("Placeholder.TLabel", foreground=self.palette.muted, background=self.palette.surface)
+        # sv-ttk recolours what is there when a window that exists hears of the theme: now, while there is nothing yet.
+        self._root.winfo_id()
+        self._root.update_idletasks()
+
+    def _use_plain(self, style: ttk.Style) -> None:
+        """The platform's own, on our ground: its texts are as good to read as with the other look."""
+        style.theme_use("clam" if self._plain == "default" else self._plain)  # Tk's own on X11 is from 1995
+        if is_x11(self._root):
+            for widget in ("TScrollbar", "TCombobox"):
+                style.configure(widget, arrowsize=self.px(14))  # there they are pixels
+            style.configure(".", background=self.palette.window, foreground=self.palette.text)
+            style.configure("Accent.TButton", background=self.palette.accent, foreground=self.palette.surface)
+            style.map("Accent.TButton", background=[("active", self.palette.text)])
+        for widget in ("TLabel", "TFrame", "TCheckbutton"):
+            style.configure(widget, background=self.palette.window)
+
+    def _style_table(self, style: ttk.Style) -> None:
+        colours = self.palette
+        style.configure("Treeview", rowheight=self.row_height, indent=0)
+        # The words keep their colours on a selected line.
+        style.map("Treeview", background=[("selected", colours.selected)], foreground=[])
+        if not self._is_modern:
+            style.configure("Treeview", background=colours.surface, fieldbackground=colours.surface)
+        style.configure("Treeview.Heading", padding=(self.px(2), self.px(1)))
+        # No triangle: what stands below a heading cannot be folded. The image is the bar at a selected row.
+        where = {"side": "left", "sticky": ""}
+        parts: Any = [("Treeitem.image", where), ("Treeitem.text", where)]
+        padded: Any = [("Treeitem.padding", {"sticky": "nswe", "children": parts})]
+        style.layout("Item", padded)
+        style.configure("Item", padding=0)
+
+    def _make_fonts(self) -> None:
+        family = str(tk_font.Font(self._root, font=self.body_font).actual("family"))
+
+        def font(size: int, **options: Any) -> tk_font.Font:
+            return tk_font.Font(self._root, family=family, size=-self.px(size), **options)
+
+        self.small_font = font(12)
+        self.small_strong_font = font(12, weight="bold")
+        self.title_font = font(22, weight="bold")
+        self.word_font = font(17)
+        self.link_font = tk_font.Font(self._root, font=self.body_font)
+        self.link_font.configure(underline=True)
+        self.name_fonts = [font(size, weight="bold") for size in (60, 44, 34, 28, 22, 18, 14)]
+        """For a name that is to be as large as there is room, the largest first."""
 
     def _use_modern(self, name: str) -> None:
         sv_ttk.set_theme(name, self._root)
@@ -276,6 +346,11 @@ class Theme:
     def body_font(self) -> str:
         """The name of the font for running text."""
         return "SunValleyBodyFont" if self._is_modern else "TkDefaultFont"
+
+    def measure(self, text: str) -> int:
+        """Pixels of a running text."""
+        # By a font that widgets have: one that nobody has is made and forgotten for each call, which takes 0.5 ms.
+        return tk_font.Font(self._root, name=self.body_font, exists=True).measure(text)
 
     @property
     def strong_font(self) -> Any:

@@ -185,7 +185,7 @@ class TestBuilt:
     @pytest.mark.parametrize("how", ["SIGTERM", "close button"])
     def test_the_window_ends_cleanly(self, built: Result, tmp_path: Path, how: str) -> None:
         env = bare_environment(tmp_path)
-        with Screen() as screen, Program(executable=built.client, folder=tmp_path, env=env) as client:
+        with Screen() as screen, Program("--no-find", executable=built.client, folder=tmp_path, env=env) as client:
             (window,) = wait_until(lambda: screen.shown("Rollcall"), "the window")
             assert len(unpacked(tmp_path)) == 1
             if how == "SIGTERM":
@@ -201,7 +201,9 @@ class TestBuilt:
         self, built: Result, tmp_path: Path
     ) -> None:
         env = bare_environment(tmp_path)
-        with Screen() as screen, Program(executable=built.client, folder=tmp_path, env=env) as client:
+        # Whose name is there types the server.
+        typed = ("--no-find", "--name", "Ann")
+        with Screen() as screen, Program(*typed, executable=built.client, folder=tmp_path, env=env) as client:
             (window,) = wait_until(lambda: screen.shown("Rollcall"), "the window")
             (folder,) = (tmp_path / "unpacked here").iterdir()
             for file in folder.iterdir():  # the folder itself is in use, and a cleaner may leave it

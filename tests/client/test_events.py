@@ -11,6 +11,7 @@ import pytest
 from protocol import Departure, Entry, Welcome
 from rollcall.client import events
 from rollcall.client.events import describe, to_json
+from rollcall.wire.class_messages import ClassList
 
 PRINT = "ab" * 32
 WELCOME = Welcome(2, "Room 12", 7, 9, "Xk3f", 1_795_520_773, 0.5, 120.0, 100, "SECRET")
@@ -40,6 +41,7 @@ ALL: List[Tuple[events.Event, str]] = [
     (events.Denied("kick", 2, "only a teacher may do that"), "kick: denied: only a teacher may do that"),
     (events.Notice("kicked", "look at this one", 9), "note: look at this one (member 9)"),
     (events.Notice("kicked", "look around", None), "note: look around"),
+    (events.ClassListed(ClassList(1, True, listed=27, guests=1)), "the class: 27 names, 1 guest"),
     (events.RosterReplaced((), 1), "0 here: nobody"),
     (events.RosterReplaced((Entry("a", 1, 1, "Ann"), Entry("b", 2, 2)), 2), "2 here: Ann, b:2"),
     (

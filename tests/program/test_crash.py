@@ -275,16 +275,16 @@ def test_an_error_while_the_window_is_made_is_a_dialog_and_exit_code_1(
 def test_the_window_can_be_closed_while_the_dialog_is_shown(tmp_path: Path) -> None:
     script = """
 import sys, threading, client_gui
-build = client_gui.ClientWindow._build
-def build_and_fail(window):
-    build(window)
+build = client_gui.ClientWindow.__init__
+def build_and_fail(window, *arguments):
+    build(window, *arguments)
     def fail():
         window.root.after(1, fail)
         raise ValueError("again and again")
     window.root.after(1, fail)
     threading.Thread(target=lambda: 1 // 0).start()
-client_gui.ClientWindow._build = build_and_fail
-sys.exit(client_gui.main([]))
+client_gui.ClientWindow.__init__ = build_and_fail
+sys.exit(client_gui.main(["--no-find"]))
 """
     with Screen() as screen, Program("-c", script, env={"XDG_CONFIG_HOME": str(tmp_path)}) as program:
         wait_until(lambda: screen.shown("Dialog"), "the dialog")

@@ -136,7 +136,7 @@ def test_a_server_says_goodbye_before_the_session_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("script", ["client.py", "client_gui.py"])
 def test_a_client_says_goodbye_before_the_session_ends(tmp_path: Path, script: str) -> None:
     with ServerProgram(tmp_path) as server:
-        how = [server.address] if script == "client.py" else ["--server", server.address, "--connect"]
+        how = [server.address] if script == "client.py" else ["--server", server.address, "--connect", "--no-find"]
         with Program(ROOT / script, *how, "--name", "Ann", env={"LOCALAPPDATA": str(tmp_path)}) as client:
             server.wait_for_line('joined: "Ann"')
             window = wait_until(lambda: hidden_windows().get(client.pid), "the window that is never shown")

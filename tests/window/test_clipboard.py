@@ -83,9 +83,9 @@ def test_what_was_copied_is_still_there_when_the_window_has_closed(how: str) -> 
     with manager() as program:
         with window("Zoë \N{WOMAN}") as me:
             if how == "menu":
-                me.copy_address()
+                me.commands.copy_address()
             else:
-                field = me.bar.name_field
+                field = me.faces.card.name_field
                 field.focus_force()
                 me.root.update()
                 field.event_generate("<Control-a>")
@@ -99,7 +99,7 @@ def test_what_was_copied_is_still_there_when_the_window_has_closed(how: str) -> 
 def test_without_a_manager_or_without_a_copy_the_window_closes_at_once() -> None:
     begun = time.monotonic()
     with window() as me:
-        me.copy_address()
+        me.commands.copy_address()
     with manager("hangs"), window():
         pass
     assert time.monotonic() - begun < 4, "nobody was waited for"
@@ -110,9 +110,9 @@ def test_copying_nothing_in_a_field_is_no_error() -> None:
         failures = []
         me.root.report_callback_exception = lambda *failure: failures.append(failure)
         me.root.clipboard_clear()
-        me.bar.name_field.focus_force()
+        me.faces.card.name_field.focus_force()
         me.root.update()
-        me.bar.name_field.selection_clear()
-        me.bar.name_field.event_generate("<<Copy>>")
+        me.faces.card.name_field.selection_clear()
+        me.faces.card.name_field.event_generate("<<Copy>>")
         me.root.update()
         assert failures == []

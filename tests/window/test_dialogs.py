@@ -18,7 +18,7 @@ USE_EVERYTHING = """
 import sys, time, tkinter
 sys.frozen = sys.argv[1] == "executable"
 import client_gui
-from rollcall.window.table_order import as_csv
+from rollcall.window.table_order import as_csv, as_table
 
 windows = []
 
@@ -29,21 +29,22 @@ class Window(client_gui.ClientWindow):
 
 def use(root):
     window = windows[0]
-    field = window.bar.server_field
+    field = window.faces.card.server_field
     known = set(sys.modules)
     root.tk.eval("set ::late {}")
     for command in ("source", "load"):
         root.tk.eval("rename %s ::_%s" % (command, command))
         root.tk.eval("proc %s args { lappend ::late [lindex $args end]; uplevel 1 ::_%s $args }" % (command, command))
-    window.server_text.set("localhost:1")
+    window.texts.server.set("localhost:1")
+    window.texts.name.set("Mia")
     window.connect()
     deadline = time.monotonic() + 20
-    while "Trying again" not in window.status_text.get():
+    while "Trying again" not in window.texts.status.get():
         root.update()
-        assert time.monotonic() < deadline, window.status_text.get()
-    window.disconnect()
+        assert time.monotonic() < deadline, window.texts.status.get()
+    window.leave()
     "n\\u00f6.example".encode("idna")  # what becomes of such a name before any name server is asked
-    for act in (window.save_log, window.about):
+    for act in (window.commands.save_log, window.commands.save_people, window.commands.about):
         root.after(50, lambda: [root.tk.call("destroy", child)
             for child in root.tk.splitlist(root.tk.call("winfo", "children", ".")) if ".__tk" in str(child)])
         try:
@@ -60,17 +61,19 @@ def use(root):
         field.event_generate(key)
     window.menus.context_menu.tk_popup(10, 10)
     window.menus.context_menu.unpost()
-    window.copy_roster(as_csv)
+    window.commands.copy_people(as_csv)
+    window.commands.copy_people(as_table)
     window.memory._file.path.parent.mkdir(parents=True, exist_ok=True)
     window.memory._file.path.write_bytes(b"\\xef\\xbb\\xbf{")
-    window.switch_theme()
+    window.commands.switch_theme(True)
+    window.commands.zoom(1)
     root.report_callback_exception(ValueError, ValueError("something"), None)
     print(sorted(set(sys.modules) - known) + list(root.tk.splitlist(root.tk.eval("set ::late"))))
     window.close()
 
 client_gui.ClientWindow, client_gui.show_error = Window, lambda title, text: None
 tkinter.Tk.mainloop = use
-client_gui.main([])
+client_gui.main(["--no-find"])
 """
 
 

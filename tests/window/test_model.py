@@ -7,7 +7,7 @@ from typing import Dict, List, Tuple
 
 import pytest
 
-from protocol import ERROR_CODES, RETRY, ClientList, Departure, Entry, Welcome
+from protocol import ClientList, Departure, Entry, Welcome
 from rollcall.client.events import (
     Connected,
     Connecting,
@@ -18,32 +18,28 @@ from rollcall.client.events import (
     RosterReplaced,
     RosterUpdated,
     RoundTrip,
-    Stopped,
     Waiting,
 )
 from rollcall.client.roster_view import RosterView
+from rollcall.window.diary import CONNECTION, PEOPLE, clock_text
 from rollcall.window.model import (
-    ADVICE,
     BEATS,
     CONNECTED,
     CONNECTING,
-    CONNECTION,
     GONE_FOR,
-    LOG_LINES,
     MAX_GONE,
     OFFLINE,
-    PEOPLE,
     RECONNECTING,
-    REFUSED,
     UNKNOWN,
     VANISHED,
     ClientModel,
     Row,
-    clock_text,
-    milliseconds,
 )
+from rollcall.window.people import of_row
+from rollcall.window.words import status, title
 
 WALL = 1_700_000_000.0
+NOTHING: Tuple[object, ...] = ([], [], {})
 WELCOME = Welcome(2, "Room 12", 2, 9, "e", 1_700_000_000, 5.0, 20.0, 100, "t")
 ANN, ME = Entry("10.0.0.1", 1, 1, "Ann", "10.0.0.1", 60), Entry("10.0.0.2", 2, 2, "Me", "10.0.0.9", 90)
 ARRIVAL: List[Event] = [Connecting("h:1", 1), Connected("h:1", 5, 20, WELCOME), RosterReplaced((ANN, ME), 1)]
@@ -51,7 +47,7 @@ ARRIVAL: List[Event] = [Connecting("h:1", 1), Connected("h:1", 5, 20, WELCOME), 
 
 def playing(*events: Event, now: float = 0.0) -> ClientModel:
     model = ClientModel()
-    model.begin("h:1")
+    model.begin("h:1", "Me")
     for event in events:
         model.apply(event, now, WALL)
     return model
@@ -84,7 +80,7 @@ class Table:
 
 
 def log_of(model: ClientModel, kind: str) -> List[str]:
-    return [line.text for line in model.log if line.kind == kind]
+    return [line.text for line in model.diary.lines if line.kind == kind]
 
 
 def test_the_roster_is_shown_with_the_own_row_marked() -> None:
@@ -94,21 +90,23 @@ def test_the_roster_is_shown_with_the_own_row_marked() -> None:
     assert (ann.address, ann.state, ann.own, ann.went) == ("10.0.0.1:1", "here", False, None)
     assert (me.own, me.address) == (True, "10.0.0.2:2 (seen as 10.0.0.9)")
     assert ann.arrived == WALL + 60, "counted from the server's start"
-    assert ann.connected_for(WALL + 100) == 40 and ann.connected_for(WALL) == 0.0
-    assert (model.phase, model.count, model.title()) == (CONNECTED, 2, "2 here – Rollcall")
-    assert model.status(0) == "Connected to Room 12 at h:1." and model.pill(0) == "Connected"
+    assert of_row(ann).stayed(WALL + 100) == 40 and of_row(ann).stayed(WALL) == 0.0
+    assert (model.phase, model.count, title(model)) == (CONNECTED, 2, "2 here – Rollcall")
+    assert status(model, 0) == "Connected to Room 12"
+    assert model.own == me and model.others() == ["Ann"]
 
 
 def test_a_change_of_one_row_is_one_row_to_show() -> None:
     model = playing(*ARRIVAL)
     assert len(model.take_changes().shown) == 2
-    assert model.take_changes() == ([], [])
+    assert model.take_changes() == NOTHING
     model.apply(RosterUpdated((replace(ANN, state="late"),), (), 2), 0, WALL)
     (row,) = model.take_changes().shown
-    assert (row.name, row.state) == ("Ann", "late")
+    assert (row.name, row.state, row.silent) == ("Ann", "late", WALL - 7.5), "the server says so after 1.5 intervals"
+    assert (model.count, model.here) == (2, 1)
     model.apply(RosterUpdated((ANN,), (), 3), 0, WALL)
     assert shown(model)["Ann"].state == "here"
-    assert log_of(model, PEOPLE) == ["2 here", "Ann is late", "Ann is back"]
+    assert log_of(model, PEOPLE) == ["Ann was here", "2 people here", "Ann does not answer", "Ann is back"]
 
 
 def test_who_went_stays_for_five_minutes_with_how_and_when() -> None:
@@ -117,12 +115,12 @@ def test_who_went_stays_for_five_minutes_with_how_and_when() -> None:
     model.apply(RosterUpdated((), (Departure(1, "lost"), Departure(77, "left")), 3), 100, WALL + 70)
     (row,) = model.take_changes().shown
     assert (row.name, row.state, row.went, row.own) == ("Ann", "lost", WALL + 70, False)
-    assert row.connected_for(WALL + 9999) == 10, "it does not tick any more"
+    assert of_row(row).stayed(WALL + 9999) == 10, "it does not tick any more"
     assert model.count == 1 and log_of(model, PEOPLE)[-1] == "Ann lost the connection"
     model.expire(100 + GONE_FOR - 0.1)
-    assert model.take_changes() == ([], [])
+    assert model.take_changes() == NOTHING
     model.expire(100 + GONE_FOR)
-    assert model.take_changes() == ([], [row.id])
+    assert model.take_changes() == ([], [row.id], {})
 
 
 def test_who_comes_back_is_no_longer_one_who_went() -> None:
@@ -137,8 +135,9 @@ def test_who_comes_back_is_no_longer_one_who_went() -> None:
     model.apply(RosterUpdated((newcomer,), (), 5), 3, WALL)
     changes = model.take_changes()
     assert [row.name for row in changes.shown] == ["Ann"] and changes.gone == [went.id]
+    assert changes.moved == {went.id: changes.shown[0].id}, "the selection may go along"
     model.expire(1e9)
-    assert model.take_changes() == ([], [])
+    assert model.take_changes() == NOTHING
 
 
 def students(*ids: int) -> Tuple[Entry, ...]:
@@ -190,8 +189,8 @@ def test_rows_of_an_original_server_are_known_by_their_whole_address() -> None:
     model.apply(list_of(1, 3), 2, WALL)
     assert table.ports() == [(1, "here"), (2, VANISHED), (3, "here")]
     # Another client of this window, whose ids begin anew.
-    model.end()
-    model.begin("h:1")
+    model.end(WALL)
+    model.begin("h:1", "Me")
     view = RosterView()
     model.apply(Connected("h:1", 60, 120, None), 3, WALL)
     model.apply(list_of(4, 3), 4, WALL)
@@ -250,7 +249,7 @@ def test_a_clock_of_our_own_that_is_wrong_does_not_matter() -> None:
     model = playing()
     model.apply(Connected("h:1", 5, 20, replace(WELCOME, uptime=95)), 0, WALL - hour)
     model.apply(RosterReplaced((ANN, ME), 1), 0, WALL - hour)
-    assert shown(model)["Ann"].connected_for(WALL - hour) == 95 - ANN.since
+    assert of_row(shown(model)["Ann"]).stayed(WALL - hour) == 95 - ANN.since
 
 
 def test_an_ipv6_address_is_written_so_that_it_can_be_typed() -> None:
@@ -258,85 +257,58 @@ def test_an_ipv6_address_is_written_so_that_it_can_be_typed() -> None:
     assert shown(model)["Six"].address == "[fe80::1]:5000"
 
 
-def test_a_lost_connection_says_why_and_what_next_and_keeps_the_roster_greyed() -> None:
+def test_a_lost_connection_keeps_the_roster_greyed_and_is_one_line() -> None:
     model = playing(*ARRIVAL)
     model.take_changes()
     model.apply(Disconnected("no answer for 12 s", None, True), 100, WALL)
     model.apply(Waiting(4.0, 1, "no answer for 12 s"), 100, WALL)
-    assert model.status(100) == "Lost the connection: no answer for 12 s. Trying again in 4 s."
-    assert model.status(103) == "Lost the connection: no answer for 12 s. Trying again in 1 s."
-    assert model.status(104) == "Lost the connection: no answer for 12 s. Trying again now."
-    assert (model.pill(100), model.pill(104)) == ("Retrying in 4 s", "Retrying …")
     assert [row.state for row in model.take_changes().shown] == [UNKNOWN] * 2
-    assert (model.phase, model.round_trip_text(), model.title()) == (RECONNECTING, "–", "reconnecting – Rollcall")
+    assert (model.phase, model.round_trip()) == (RECONNECTING, None)
+    assert (model.cause, model.retry_at) == ("no answer for 12 s", 104)
     model.apply(Connecting("h:1", 2), 104, WALL)
     assert model.phase == RECONNECTING, "a new attempt is no new beginning"
     model.apply(Disconnected("nothing listens at h:1; is the server running?", None, False), 105, WALL)
     model.apply(Waiting(8.0, 3, ""), 105, WALL)
-    assert model.status(105) == (
-        "No connection: nothing listens at h:1; is the server running? Trying again in 8 s (attempt 3)."
-    )
+    assert (model.attempt, model.retry_at) == (3, 113)
     model.apply(Connected("h:1", 5, 20, WELCOME), 106, WALL)
     assert [row.state for row in model.take_changes().shown] == ["here"] * 2
-
-
-@pytest.mark.parametrize("code", sorted(code for code, action in ERROR_CODES.items() if action != RETRY))
-def test_a_refusal_says_why_and_what_to_do(code: str) -> None:
-    model = playing(Connecting("h:1", 1), Refused(code, "because", ERROR_CODES[code]), Stopped())
-    status = model.status(0)
-    word = "Replaced" if code == "replaced" else "Refused"
-    assert model.phase == REFUSED and not model.is_running and model.pill(0) == word
-    assert status.startswith(f"{word}: because. ") and status.endswith(ADVICE.get(code, "Ask whoever runs the server."))
+    away = [line for line in log_of(model, CONNECTION) if "away" in line]
+    assert away == [f"Room 12 away {clock_text(WALL)}–{clock_text(WALL)}: no answer for 12 s"]
 
 
 def test_a_disconnect_leaves_the_last_roster_and_another_server_does_not() -> None:
     model = playing(*ARRIVAL)
     rows = shown(model)
-    model.end()
-    assert (model.phase, model.status(0), model.count) == (OFFLINE, "Not connected.", 2)
-    model.begin("h:1")
-    assert (model.phase, model.count, model.status(0)) == (CONNECTING, 2, "Connecting to h:1 …")
+    model.end(WALL)
+    assert (model.phase, status(model, 0), model.count) == (OFFLINE, "", 2)
+    model.begin("h:1", "Me")
+    assert (model.phase, model.count, status(model, 0)) == (CONNECTING, 2, "Connecting to h:1 …")
     model.apply(RosterUpdated((), (Departure(1, "left"),), 3), 0, WALL)
-    model.begin("other:1")
-    assert model.count == 0 and model.take_changes() == ([], sorted(row.id for row in rows.values()))
+    model.begin("other:1", "Me")
+    assert model.count == 0 and model.take_changes() == ([], sorted(row.id for row in rows.values()), {})
 
 
 def test_an_original_server_has_no_name_no_ids_of_its_own_and_arrival_times_of_ours() -> None:
     model = playing(Connected("h:1", 60, 120, None), RosterReplaced((Entry("10.0.0.7", 7, 1),), 0))
     (row,) = model.take_changes().shown
     assert (row.name, row.address, row.arrived, row.own) == ("–", "10.0.0.7:7", WALL, False)
-    assert model.status(0) == "Connected to h:1."
+    assert status(model, 0) == "Connected to h:1" and model.own is None
 
 
 def test_heartbeats_are_kept_with_their_round_trips_and_are_not_in_the_log() -> None:
     model = playing(*ARRIVAL)
-    lines = len(model.log)
-    assert model.round_trip_text() == "–"
+    lines = model.diary.logged
+    assert model.round_trip() is None
     for seq, seconds in ((1, 0.0302), (2, None), (3, 0.0123)):
         model.apply(PingSent(seq), 0, WALL)
         if seconds is not None:
             model.apply(RoundTrip(seq, seconds), 0, WALL)
-    assert len(model.log) == lines
+    assert model.diary.logged == lines
     assert [beat.seconds for beat in model.beats] == [0.0302, None, 0.0123]
-    assert model.round_trip_text() == "12 ms now, 30 ms at worst"
+    assert model.round_trip() == 0.0123
     for seq in range(4, 4 + 2 * BEATS):
         model.apply(PingSent(seq), 0, WALL)
     assert len(model.beats) == BEATS
-
-
-def test_a_fast_round_trip_has_a_decimal() -> None:
-    shown = [milliseconds(value) for value in (0.00026, 0.0094, 0.0123, 1.5)]
-    assert shown == ["0.3 ms", "9.4 ms", "12 ms", "1500 ms"]
-
-
-def test_the_log_is_bounded_and_tells_people_from_the_connection() -> None:
-    model = playing(*ARRIVAL)
-    assert str(model.log[0]) == f"{clock_text(WALL)}  connecting to h:1"
-    assert log_of(model, CONNECTION)[1].startswith("connected to h:1") and log_of(model, PEOPLE) == ["2 here"]
-    lines = len(model.log)
-    for _ in range(2 * LOG_LINES):
-        model.apply(Connecting("h:1", 1), 0, WALL)
-    assert len(model.log) == LOG_LINES and model.logged == lines + 2 * LOG_LINES
 
 
 @pytest.mark.parametrize("step", [3600.0, -86400.0])
@@ -344,19 +316,33 @@ def test_a_clock_that_is_set_changes_no_duration(step: float) -> None:
     model = playing(*ARRIVAL)
     model.look_at_clocks(100, WALL + 100)
     model.apply(RosterUpdated((), (Departure(2, "left"),), 2), 100, WALL + 100)
-    before = {name: row.connected_for(WALL + 100) for name, row in shown(model).items()}
+    before = {name: of_row(row).stayed(WALL + 100) for name, row in shown(model).items()}
     model.look_at_clocks(101, WALL + 101 + step)
     after = shown(model)
-    assert {name: row.connected_for(WALL + 101 + step) for name, row in after.items()} == {
+    assert {name: of_row(row).stayed(WALL + 101 + step) for name, row in after.items()} == {
         name: seconds + (after[name].went is None) for name, seconds in before.items()
     }
     model.look_at_clocks(102, WALL + 102 + step)
-    assert model.take_changes() == ([], []), "nothing to show anew while the clock goes on"
+    assert model.take_changes() == NOTHING, "nothing to show anew while the clock goes on"
 
 
-def test_being_replaced_is_called_that() -> None:
+def test_who_was_there_who_came_meanwhile_and_who_went_unseen_has_a_line_each() -> None:
     model = playing(*ARRIVAL)
-    model.apply(Refused("replaced", "elsewhere", "stop"), 0, WALL)
-    assert model.pill(0) == "Replaced" and model.status(0).startswith("Replaced: elsewhere.")
+    model.apply(Disconnected("no answer for 12 s", None, True), 1, WALL)
+    model.apply(Connected("h:1", 5, 20, WELCOME), 2, WALL)
+    model.apply(RosterReplaced((ME, Entry("10.0.0.3", 3, 3, "Ben", "10.0.0.3", 99)), 7), 2, WALL)
+    assert log_of(model, PEOPLE) == [
+        "Ann was here", "2 people here", "Ann went while we were away", "Ben came meanwhile", "2 people here",
+    ]  # fmt: skip
+
+
+def test_leaving_and_being_refused_are_lines_and_a_refusal_stays_until_it_is_done_with() -> None:
+    model = playing(*ARRIVAL)
+    model.end(WALL)
+    assert log_of(model, CONNECTION) == ["connected to Room 12 at h:1", "left"]
+    model.begin("h:1", "Me")
     model.apply(Refused("kicked", "out", "stop"), 0, WALL)
-    assert model.pill(0) == "Refused"
+    model.end(WALL)
+    assert model.phase == "refused" and log_of(model, CONNECTION)[-1] == "not let in: out"
+    model.forget()
+    assert model.phase == OFFLINE and not model.was_in

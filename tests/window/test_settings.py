@@ -23,7 +23,10 @@ from rollcall.program.folders import settings_folder
 from rollcall.window.settings import MAX_FILE, MAX_SERVERS, Settings, SettingsFile
 from tests.helpers import PATIENCE, ROOT, make_link
 
-FULL = Settings(("192.168.1.20:8080", "klasse-7b.local:8080", "[::1]:9"), "Zoë 李", "dark", 900, 640, True)
+FULL = Settings(
+    ("192.168.1.20:8080", "klasse-7b.local:8080", "[::1]:9"), "Zoë 李", "dark", 900, 640, 500, 480, 125, True, True,
+    True,
+)  # fmt: skip
 
 
 def damaged_copy(store: SettingsFile) -> Path:
@@ -109,6 +112,8 @@ DAMAGE = {
     "width: fraction": b'{"width": 900.5}',
     "height: not a number": b'{"height": NaN}',
     "connected: number": b'{"connected": 1}',
+    "own: text": b'{"own": "yes"}',
+    "zoom: text": b'{"zoom": "large"}',
 }
 
 
@@ -131,7 +136,7 @@ def test_damaged_is_put_aside_and_said(tmp_path: Path, data: bytes) -> None:
     [
         ({"name": "An", "colour": "teal", "plugins": {"a": [1]}}, Settings(name="An")),
         ({"theme": "sepia"}, Settings()),
-        ({"width": 479, "height": 359}, Settings()),
+        ({"width": 359, "height": 239, "zoom": 49, "small_width": 10}, Settings()),
         ({"width": 480, "height": 360}, Settings(width=480, height=360)),
         ({"width": 10_000, "height": 10_000}, Settings(width=10_000, height=10_000)),
         ({"width": 10_001, "height": -5}, Settings()),

@@ -37,18 +37,31 @@ def test_contrast_is_computed_as_the_standard_says() -> None:
 @pytest.mark.parametrize("name", [theme.LIGHT, theme.DARK])
 def test_every_text_can_be_read_on_what_it_stands_on(name: str) -> None:
     palette = theme.PALETTES[name]
-    pairs: List[Tuple[str, str]] = [(palette.pill_text, pill) for pill in palette.pills.values()]
-    texts = (palette.text, palette.muted, palette.late, palette.good, palette.bad)
-    pairs += [(text, ground) for text in texts for ground in (palette.window, palette.surface)]
-    pairs += [(text, ground) for text in texts[:3] for ground in (palette.own, palette.selected)]
-    pairs += [(palette.bad, palette.gap)]
+    loud = [text for text, _ in palette.loud.values()]
+    pairs: List[Tuple[str, str]] = [*palette.loud.values(), *((palette.surface, text) for text in loud)]
+    grounds = (palette.window, palette.surface, palette.selected)
+    pairs += [(text, ground) for text in (palette.text, palette.muted, palette.accent, *loud) for ground in grounds]
+    pairs += [(palette.muted, palette.group), (palette.loud["bad"][0], palette.gap)]
     for text, ground in pairs:
         assert contrast(text, ground) >= LEAST_CONTRAST, f"{text} on {ground}"
+    for ground in grounds:
+        assert contrast(palette.accent, ground) >= 3, "the bar at a selected line, and the ring of the focus"
 
 
-@pytest.mark.parametrize("name", [theme.LIGHT, theme.DARK])
-def test_every_phase_of_the_connection_has_its_pill(name: str) -> None:
-    assert set(theme.PALETTES[name].pills) == {"offline", "connecting", "connected", "reconnecting", "refused"}
+@pytest.mark.usefixtures("needs_display")
+def test_what_the_platform_draws_by_itself_can_be_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(theme, "sv_ttk", None)
+    root = theme.tk.Tk()
+    try:
+        look = theme.Theme(root)
+        look.use(theme.LIGHT)
+        style = theme.ttk.Style(root)
+        for widget in ("TLabel", "TFrame", "TCheckbutton"):
+            ground = str(style.lookup(widget, "background"))
+            for text in (look.palette.text, look.palette.muted, *(text for text, _ in look.palette.loud.values())):
+                assert contrast(text, ground) >= LEAST_CONTRAST, f"{text} on {ground} of {widget}"
+    finally:
+        root.destroy()
 
 
 @pytest.mark.parametrize(("platform", "text"), [("darwin", "Command-Q"), ("win32", "Ctrl+Q"), ("linux", "Ctrl+Q")])
@@ -64,7 +77,7 @@ def test_a_monitor_of_another_density_is_followed(monkeypatch: pytest.MonkeyPatc
     try:
         look = theme.Theme(root)
         look.use(theme.LIGHT)
-        look.size_window((0, 0), (400, 300), (200, 100))
+        look.size_window((400, 300), (200, 100))
         root.update()
         font = theme.tk_font.Font(root, font=look.body_font)
         before, scale = font.metrics("linespace"), look.scale

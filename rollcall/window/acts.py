@@ -1,0 +1,172 @@
+"""What a teacher does to the room: remove somebody, make a code for a substitute. The server decides, and answers.
+
+Offered only to whom the server calls a teacher. Belongs to the window and its thread.
+"""
+
+from __future__ import annotations
+
+import time
+import tkinter as tk
+from tkinter import messagebox, ttk
+from typing import Any, Callable, List, NamedTuple, Optional, Protocol
+
+from rollcall.client import events
+from rollcall.window.class_book import Act
+from rollcall.window.dialogs import answer
+from rollcall.window.faces import Faces
+from rollcall.window.listing import Listing
+from rollcall.window.model import ClientModel
+from rollcall.window.notices import Notices
+from rollcall.window.people import GONE, GUESTS, Person
+from rollcall.window.person_dialog import PersonDialog
+from rollcall.window.theme import Theme
+from rollcall.window.words import sentence
+from rollcall.wire.class_messages import MAX_MARKED, FollowClass, Identify, MarkAct
+from rollcall.wire.messages import MAX_SENTENCE, MEMBER, TEACHER, Kick, Substitute
+from rollcall.wire.text import counted
+
+MINUTES = {"at once": 0, "in 5 minutes": 5, "in 45 minutes": 45}
+"""When somebody who was removed may come back."""
+
+
+NOBODY_TO_ASK = "That was not done: there is no connection. Try again when there is one."
+
+
+class Removal(NamedTuple):
+    """What a teacher chose: so long out, and a sentence for the person."""
+
+    minutes: int
+    message: str
+
+
+class Window(Protocol):
+    """What acts are done from."""
+
+    root: tk.Tk
+    theme: Theme
+    faces: Faces
+    model: ClientModel
+    notices: Notices
+    closed: bool
+
+    @property
+    def listing(self) -> Listing: ...
+    def act(self, message: Act) -> bool: ...
+    def connect(self) -> None: ...
+
+
+class Acts:
+    """The acts of ``window``."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        # What a test puts something else in place of.
+        self.ask_removal: Callable[..., Optional[Removal]] = ask_removal
+        self.show_message: Callable[..., object] = messagebox.showinfo
+
+    def attend(self) -> None:
+        """Do what the status line offers."""
+        step = self._window.listing.book.attention()
+        if step is not None:
+            self._window.act(step.act)
+
+    def accept_all(self) -> None:
+        """All proposals at once: who the guests seem to be."""
+        if any(person.proposal for person in self._window.listing.order.people.values()):
+            self._window.act(Identify("accept"))
+
+    def details(self) -> None:
+        """All about the selected person."""
+        window = self._window
+        chosen = window.faces.teacher.table.selected()
+        if len(chosen) == 1:
+            book, person = window.listing.book, chosen[0]
+            act = window.act if book.is_set and window.model.role != MEMBER else None
+            row, missing = book.row_of(person), book.missing()
+            PersonDialog(window.root, window.theme, person, row, missing, time.time(), act)
+
+    def mark(self, kind: str) -> None:
+        """A teacher's word about the selected people of the list."""
+        chosen = [person.name for person in self._window.faces.teacher.table.selected() if person.group != GUESTS]
+        if chosen and self._window.listing.book.is_set:
+            self._window.act(MarkAct(tuple(chosen[:MAX_MARKED]), kind))
+
+    @property
+    def are_allowed(self) -> bool:
+        """The server calls us a teacher."""
+        return self._window.model.role == TEACHER
+
+    def remove(self) -> None:
+        """Ask about the selected people, and have them removed."""
+        window = self._window
+        chosen = [person for person in window.faces.teacher.table.selected() if not person.own and _is_in(person)]
+        if not self.are_allowed or not chosen:
+            return
+        options = {"root": window.root, "theme": window.theme, "people": chosen}
+        removal = answer(self.ask_removal, lambda: window.closed, **options)
+        for person in chosen if removal is not None else ():
+            member = person.member if window.listing.book.is_set else window.model.server_id(int(person.key))
+            if member is not None and not window.act(Kick(member, removal.minutes, removal.message)):
+                window.notices.show(NOBODY_TO_ASK, log=False)
+                return
+
+    def substitute(self) -> None:
+        """Ask for a code that a substitute may use until midnight."""
+        if self.are_allowed and not self._window.act(Substitute()):
+            self._window.notices.show(NOBODY_TO_ASK, log=False)
+
+    def follow(self, event: events.Event) -> None:
+        """What became of it, and what is asked by itself: of whom a teacher may see it, the class."""
+        window = self._window
+        if isinstance(event, events.Connected) and window.model.role != MEMBER:
+            window.act(FollowClass())
+        elif isinstance(event, events.ClassListed):
+            window.listing.book.take(event.message)
+        elif isinstance(event, events.Done) and event.code:
+            text = f"The code for a substitute, until midnight:\n\n{event.code}\n\n{event.note}".rstrip()
+            options = {"title": "Substitute", "message": text, "parent": window.root}
+            answer(self.show_message, lambda: window.closed, **options)
+        elif isinstance(event, events.Done) and event.note:
+            window.notices.show(sentence(event.note))
+        elif isinstance(event, events.Notice) and event.id is not None and window.model.is_own(event.id):
+            window.model.note(time.time(), event.message)  # the others hear of us; we know
+        elif isinstance(event, events.Denied) and event.act == "follow_class":
+            pass  # this room has no classes, or not for us
+        elif isinstance(event, (events.Denied, events.Notice)):
+            window.notices.show(sentence(event.message))
+
+
+def _is_in(person: Person) -> bool:
+    return person.member is not None and person.state not in GONE
+
+
+def ask_removal(root: tk.Tk, theme: Theme, people: List[Person]) -> Optional[Removal]:
+    """A dialog: for how long, and with which words? None if it is cancelled."""
+    px = theme.px
+    dialog = tk.Toplevel(root, background=theme.palette.window, padx=px(16), pady=px(14))
+    dialog.transient(root)
+    who = people[0].name if len(people) == 1 else counted(len(people), "person").replace("persons", "people")
+    dialog.title(f"Remove {theme.drawable(who)}")
+    chosen: List[Removal] = []
+    when, message = tk.StringVar(dialog, next(iter(MINUTES))), tk.StringVar(dialog)
+    ttk.Label(dialog, text=f"Remove {theme.drawable(who)} from the room?", style="Strong.TLabel").grid(sticky="w")
+    for text in MINUTES:
+        ttk.Radiobutton(dialog, text=f"may come back {text}", value=text, variable=when).grid(sticky="w", pady=px(2))
+    ttk.Label(dialog, text="A sentence to read (may be empty)").grid(sticky="w", pady=(px(8), px(2)))
+    field = ttk.Entry(dialog, textvariable=message, width=44, font=theme.body_font)
+    field.grid(sticky="ew")
+    buttons = ttk.Frame(dialog)
+    buttons.grid(sticky="e", pady=(px(12), 0))
+
+    def accept(*unused: Any) -> None:
+        chosen.append(Removal(MINUTES[when.get()], message.get().strip()[:MAX_SENTENCE]))
+        dialog.destroy()
+
+    ttk.Button(buttons, text="Cancel", command=dialog.destroy).grid(row=0, column=0, padx=px(8))
+    ttk.Button(buttons, text="Remove", style="Accent.TButton", command=accept).grid(row=0, column=1)
+    field.bind("<Return>", accept)
+    dialog.bind("<Escape>", lambda event: dialog.destroy())
+    field.focus_set()
+    dialog.grab_set()
+    root.wait_window(dialog)
+    return chosen[0] if chosen else None

@@ -1,0 +1,102 @@
+"""What the card for joining asks and says. No widgets.
+
+Its name begins empty: an account, a machine or who sat here before is not who sits here now. Only on somebody's *own*
+computer is anything but the server remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from rollcall.client.events import RoomSeen
+from rollcall.window.model import CONNECTING, RECONNECTING, REFUSED, ClientModel
+from rollcall.window.names import is_nobodys_name
+from rollcall.window.words import BAD, MUTED, WARN, status
+from rollcall.wire.address import DEFAULT_PORT, Address, parse_address
+from rollcall.wire.errors import ProtocolError
+from rollcall.wire.messages import SUBSTITUTE, TEACHER
+from rollcall.wire.text import check_name
+
+NAME, SERVER, CODE = "name", "server", "code"
+"""The fields, for who says which of them is wrong."""
+
+HINT = "The server shows its address when it starts; type it here, such as 192.168.1.20:8080."
+OWN_NAME = "Your own name, please: first and last name."
+NOT_LISTED = "My name is not there"
+
+WANTS_CODE = frozenset(("code_required", "bad_code"))
+
+
+@dataclass(frozen=True)
+class FoundRoom:
+    """A server that answers on this network. ``note`` is what there is to know: how many are there, a code."""
+
+    address: str
+    name: str
+    note: str = ""
+
+
+class CannotJoin(ValueError):
+    """What was typed will not do: ``str()`` is a sentence, ``field`` is where the cursor should be."""
+
+    def __init__(self, sentence: str, field: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+def read_fields(server: str, name: str) -> Tuple[Address, str]:
+    """The server's address and the name. Raises `CannotJoin`."""
+    if not name.strip():
+        raise CannotJoin("Your name is missing.", NAME)
+    if is_nobodys_name(name):
+        raise CannotJoin(OWN_NAME, NAME)
+    if not server.strip():
+        raise CannotJoin(HINT, SERVER)
+    try:
+        name = check_name(name)
+    except ProtocolError as error:
+        raise CannotJoin(str(error), NAME) from None
+    try:
+        return parse_address(server, DEFAULT_PORT), name
+    except ValueError as error:
+        raise CannotJoin(str(error), SERVER) from None
+
+
+@dataclass(frozen=True)
+class CardWords:
+    """What the card says: its title, its button, a sentence and how loud that is; which code it asks for, empty for
+    none; and what is written down of who joins."""
+
+    title: str
+    button: str
+    said: str
+    loudness: str
+    code: str
+    record: str
+
+
+def card_words(model: ClientModel, now: float, said: str, is_teacher: bool) -> CardWords:
+    """``said`` comes before what the connection has to say: a complaint, a notice."""
+    busy = model.phase in (CONNECTING, RECONNECTING)
+    loudness = BAD if said or model.phase == REFUSED else WARN if model.phase == RECONNECTING else MUTED
+    room, needed = model.room, model.code_needed
+    asks_code = model.refusal in WANTS_CODE or needed is not None or is_teacher or (room is not None and room.closed)
+    whose = needed.user if needed is not None else TEACHER if is_teacher else ""
+    label = f"The {whose}'s code" if whose in (TEACHER, SUBSTITUTE) else "Code of the room"
+    said = said or (needed.warning if needed is not None else "")
+    name = room.server_name if room is not None else ""
+    return CardWords(
+        f"Join {name}" if name else "Join", "Cancel" if busy else "Join", said or status(model, now), loudness,
+        label if asks_code else "", record_text(room),
+    )  # fmt: skip
+
+
+def record_text(room: Optional[RoomSeen]) -> str:
+    """What this room writes down, in one line; nothing where it does not say."""
+    if room is None or not room.record:
+        return ""
+    if room.record == "never":
+        return "This room keeps no record of who was here."
+    days = f", for {room.record_days} days" if room.record_days else ""
+    return f"This room keeps a record of who was here{days}."

@@ -1,0 +1,96 @@
+"""What this person's windows keep of the servers that they met, and the random part of what this computer is known by.
+
+A small JSON file, ``known-servers.json``, beside the settings and, like them, for its owner only. On a computer that is
+not the person's own it holds no keys: what stands in place of a code stays with who typed it. Two windows put together
+what each has learned. What cannot be used is put aside; then every server is a stranger, which is said. One thread
+only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Optional, Tuple
+
+from rollcall.client.device import device_id, machine_id, new_random_part
+from rollcall.client.trust import MAX_SERVERS, Trust
+from rollcall.program import files
+from rollcall.wire.text import printable
+
+MAX_FILE = 256 * 1024
+"""Bytes: 32 servers with keys have a tenth of it."""
+
+
+class KnownServers:
+    """``trust`` is what is known, ``device_id`` what a server may know this computer by. ``folder`` is where the file
+    is; None keeps everything for this run only."""
+
+    def __init__(self, folder: Optional[Path]) -> None:
+        self._path = None if folder is None else folder / "known-servers.json"
+        self.trust = Trust()
+        self._random = ""
+        self.damage = self._load()
+        if not self._random:
+            self._random = new_random_part()
+            self._write()
+        self.device_id = device_id(self._random, machine_id())
+
+    def keep(self, learned: Trust, with_keys: bool) -> None:
+        """Keep what a client has learned, ``with_keys`` only on the person's own computer."""
+        fresh = [known for known in learned.servers if self.trust.find(known.fingerprint) != known]
+        self._load()
+        new = {known.fingerprint for known in fresh}
+        others = [known for known in self.trust.servers if known.fingerprint not in new]
+        self.trust = replace(learned, servers=tuple([*fresh, *others][:MAX_SERVERS]))
+        self._write(with_keys)
+
+    def forget_keys(self) -> None:
+        """It is not the person's own computer after all."""
+        self.trust = self.trust.without_keys()
+        self._write()
+
+    def _load(self) -> str:
+        """Read the file; a sentence for the person if it cannot be used."""
+        if self._path is None:
+            return ""
+        try:
+            trust, random = _parse(files.read(self._path, MAX_FILE + 1))
+        except OSError:
+            return ""  # none yet, or not to be read: then it is not written either
+        except ValueError as error:
+            with suppress(OSError):
+                files.put_aside(self._path, ".damaged")
+            name = printable(self._path, 1000)
+            return f"{name} is damaged: {error}. It was put aside: rooms with a code ask for it again."
+        self.trust = replace(self.trust, servers=trust.servers)
+        self._random = random
+        return ""
+
+    def _write(self, with_keys: bool = False) -> None:
+        if self._path is None:
+            return
+        trust = self.trust if with_keys else self.trust.without_keys()
+        content = {"device": self._random, "servers": trust.to_json()}
+        with suppress(OSError):  # then the code is asked for again, which is no harm
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with files.locked(self._path.with_name(self._path.name + ".lock")):
+                files.replace(self._path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _parse(data: bytes) -> Tuple[Trust, str]:
+    """Raises ValueError with the reason."""
+    if len(data) > MAX_FILE:
+        raise ValueError(f"it is larger than {MAX_FILE // 1024} KiB")
+    try:
+        content = json.loads(data.decode())
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
+    if not isinstance(content, dict):
+        raise ValueError("it is not a JSON object")
+    random = content.get("device")
+    if not isinstance(random, str) or not re.fullmatch("[0-9a-f]{32}", random):
+        raise ValueError('"device" must be 32 hexadecimal digits')
+    return Trust.from_json(content.get("servers")), random

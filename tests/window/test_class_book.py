@@ -1,0 +1,72 @@
+"""class_book.py, listing.py: the class as the server sees it, and the roster where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import List
+
+from rollcall.client.events import RosterReplaced
+from rollcall.window.class_book import ClassBook
+from rollcall.window.diary import minute_text
+from rollcall.window.listing import Listing
+from rollcall.window.model import ClientModel
+from rollcall.wire.class_messages import ClassList, LessonAct, PersonRow, SetClass, Vanished
+from tests.window.test_model import ANN, ARRIVAL, WALL, playing
+
+ROWS = (
+    PersonRow("a", "Ann", "here", class_name="7b", members=(1,)),
+    PersonRow("b", "Ben", "missing", class_name="7b", since=WALL),
+)
+WHOLE = ClassList(1, True, ROWS, (), ("7b",), ("7b", "9a"), begin=WALL, listed=2)
+
+
+def names(listing: Listing, model: ClientModel) -> List[str]:
+    listing.refresh(model)
+    return sorted(f"{person.name} {person.state}" for person in listing.order.people.values())
+
+
+def test_the_class_stands_in_place_of_the_roster_and_gives_it_back() -> None:
+    model, listing = playing(*ARRIVAL), Listing()
+    assert names(listing, model) == ["Ann here", "Me here"]
+    listing.book.take(WHOLE)
+    assert names(listing, model) == ["Ann here", "Ben missing"]
+    assert listing.order.people["a"].address == "10.0.0.1:1", "what the roster knows of her"
+    listing.book.take(replace(WHOLE, rev=2, whole=False, rows=(replace(ROWS[1], state="here"),), gone=("a",)))
+    assert names(listing, model) == ["Ben here"]
+    listing.book.take(ClassList(3, True, available=("7b",)))
+    assert names(listing, model) == ["Ann here", "Me here"] and not listing.book.is_set
+    model.apply(RosterReplaced((ANN,), 9), 0, WALL)
+    assert names(listing, model) == ["Ann here", "Me gone"]
+
+
+def test_the_headline_says_which_class_and_since_when_and_what_comes_next() -> None:
+    book = ClassBook()
+    assert (book.title(), book.lesson_text(), book.lesson_step(), book.attention()) == ("No class", "", None, None)
+    book.take(WHOLE)
+    step = book.lesson_step()
+    assert step is not None and (step.label, step.act) == ("End lesson", LessonAct("end"))
+    assert (book.title(), book.lesson_text()) == ("Class 7b", f"Lesson since {minute_text(WALL)}")
+    book.take(replace(WHOLE, classes=("7b", "9a"), end=WALL + 60))
+    step = book.lesson_step()
+    assert step is not None and (step.label, step.act) == ("Begin lesson", LessonAct("begin"))
+    assert book.title() == "Classes 7b, 9a" and "–" in book.lesson_text()
+    assert book.missing() == ["Ben"]
+    before = book.changed
+    book.clear()
+    assert book.changed != before and not book.rows and not book.is_set
+
+
+def test_what_happened_to_all_is_one_line_with_what_to_do() -> None:
+    book = ClassBook()
+    book.take(replace(WHOLE, vanished=Vanished(WALL, 12)))
+    step = book.attention()
+    assert step is not None and step.why == f"12 vanished at once, at {minute_text(WALL)}."
+    assert (step.label, step.act) == ("Pause the lesson", LessonAct("pause"))
+    book.take(replace(WHOLE, paused=True))
+    step = book.attention()
+    assert step is not None and (step.label, step.act) == ("Go on", LessonAct("go on"))
+    book.take(replace(WHOLE, comes="9a"))
+    step = book.attention()
+    assert step is not None and (step.label, step.act) == ("Take 9a", SetClass(("9a",)))
+    book.take(replace(WHOLE, comes="7b"))
+    assert book.attention() is None

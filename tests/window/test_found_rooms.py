@@ -1,0 +1,54 @@
+"""found_rooms.py: the rooms of this network, while the card is to be seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, List
+
+import pytest
+
+from rollcall.client import asker
+from rollcall.client.finder import Asking, Found, Gone, Server
+from rollcall.window.found_rooms import FoundRooms, Rooms, by_digits
+from rollcall.window.join import FoundRoom
+from rollcall.wire.address import Address
+from tests.helpers import running_server, wait_until
+
+
+def server(key: str, **more: Any) -> Server:
+    usual = Server(key, (Address(f"10.0.0.{key}", 8080),), f"Room {key}", False, 3, False, "", 2, "", True)
+    return replace(usual, **more)
+
+
+def test_rooms_come_and_go_with_what_there_is_to_know() -> None:
+    rooms = Rooms()
+    assert not rooms.take(Asking(("eth0",))), "nothing to show"
+    assert rooms.take(Found(server("1", closed=True))) and rooms.take(Found(server("2", here=None, own=True)))
+    assert rooms.listed() == [
+        FoundRoom("10.0.0.1:8080", "Room 1", "3 here · needs a code"),
+        FoundRoom("10.0.0.2:8080", "Room 2", "this computer"),
+    ]
+    assert rooms.take(Gone(server("1"))) and [room.name for room in rooms.listed()] == ["Room 2"]
+
+
+def test_who_was_used_before_is_asked_where_it_stands_by_digits() -> None:
+    known = ["192.168.1.20:8080", "school.example:80", "[::1]:9", "10.1.1.1"]
+    assert by_digits(known) == ["192.168.1.20", "10.1.1.1"]
+
+
+def test_a_room_of_this_computer_is_found_while_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent but over the loopback interface."""
+    ways = asker.ways()
+    monkeypatch.setattr(asker, "ways", lambda: ways[:1])
+    found = FoundRooms([])
+    with running_server(name="Room 12") as (_, port):
+        assert found.look(False) is None
+        seen: List[FoundRoom] = []
+
+        def is_found() -> bool:
+            seen[:] = found.look(True) or seen
+            return any(room.address == f"127.0.0.1:{port}" and room.name == "Room 12" for room in seen)
+
+        wait_until(is_found, "the room")
+        assert found.look(False) == [] and found.look(False) is None
+    found.stop()
