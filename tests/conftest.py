@@ -13,9 +13,14 @@ import threading
 from pathlib import Path
 from typing import Dict, Iterator, List
 
+import hypothesis
 import pytest
 
 from tests.helpers import wait_until
+
+# How long an example takes is the machine's business: beside others it is slow now and then.
+hypothesis.settings.register_profile("here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("here")
 
 for name in ("SIGINT", "SIGHUP"):
     # Under nohup, or behind an & in a script, they would be ignored in the programs that are tested, too.

@@ -232,7 +232,7 @@ def board_page(place: Place, state: BoardState, downloads: bool) -> str:
 <p class="soft" id="locked"{_hidden(state.named)}>Names are shown to whoever opens the link that the teacher's window
 copies.</p></main>
 <footer><a href="/">To take part</a>: http://{escape(place.address)}
-<noscript>· as of {state.at}, asked again every {RELOAD} seconds</noscript></footer>
+<noscript>· as of {state.at}, asked again every {counted(RELOAD, "second")}</noscript></footer>
 <script>{SCRIPT}</script>""",
         head=f'<noscript><meta http-equiv="refresh" content="{RELOAD}"></noscript>',
     )

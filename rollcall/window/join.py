@@ -16,7 +16,7 @@ from rollcall.window.words import BAD, MUTED, WARN, status
 from rollcall.wire.address import DEFAULT_PORT, Address, parse_address
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.messages import SUBSTITUTE, TEACHER
-from rollcall.wire.text import check_name
+from rollcall.wire.text import check_name, counted
 
 NAME, SERVER, CODE = "name", "server", "code"
 """The fields, for who says which of them is wrong."""
@@ -98,5 +98,5 @@ def record_text(room: Optional[RoomSeen]) -> str:
         return ""
     if room.record == "never":
         return "This room keeps no record of who was here."
-    days = f", for {room.record_days} days" if room.record_days else ""
+    days = f", for {counted(room.record_days, 'day')}" if room.record_days else ""
     return f"This room keeps a record of who was here{days}."

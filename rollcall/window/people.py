@@ -145,7 +145,7 @@ def _hint(row: PersonRow) -> str:
     """What a teacher should know, in one line each."""
     lines = [f"same computer as {row.same_computer}"] if row.same_computer else []
     if len(row.members) > 1:
-        lines.append(f"{len(row.members)} computers have this name: both theirs, or two people?")
+        lines.append(f"{counted(len(row.members), 'computer')} have this name: both theirs, or two people?")
     return "\n".join(lines)
 
 

@@ -128,7 +128,7 @@ def student(model: ClientModel, now: float) -> StudentWords:
 
 def others(number: int) -> str:
     """Who else is here, folded."""
-    return "nobody else" if not number else "1 other" if number == 1 else f"{number} others"
+    return counted(number, "other") if number else "nobody else"
 
 
 def round_trip(model: ClientModel) -> str:
