@@ -18,6 +18,7 @@ from urllib.parse import quote
 from rollcall.server.board_lines import BoardState
 from rollcall.server.downloads import LINUX, MACOS, SYSTEMS, WINDOWS, Offer
 from rollcall.server.page_parts import ICON, SCRIPT, STYLE
+from rollcall.wire.text import counted
 
 RELOAD = 10
 """Seconds after which a board without JavaScript asks again."""

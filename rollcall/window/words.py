@@ -11,6 +11,7 @@ from typing import Dict, Optional
 from protocol import LATE
 from rollcall.window.diary import minute_text
 from rollcall.window.model import CONNECTED, CONNECTING, OFFLINE, RECONNECTING, REFUSED, ClientModel
+from rollcall.wire.text import counted
 
 ADVICE: Dict[str, str] = {
     "code_required": "Type the code of this room.",
