@@ -33,6 +33,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30.0
 """Seconds: far more than anything here takes on the slowest machine."""
 
+needs_full = pytest.mark.skipif(
+    sys.platform == "win32" or not os.path.exists("/dev/full"), reason="there is no /dev/full"
+)
+"""The disk that is always full. Wine shows the device of the Linux below, which takes everything when Windows asks."""
+
 T = TypeVar("T")
 
 _CTRL_BREAK = """

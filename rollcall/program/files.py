@@ -60,6 +60,8 @@ def read(path: Path, most: int) -> bytes:
 
 
 def _read(path: Path, most: int) -> bytes:
+    if os.path.isdir(path):  # Linux opens a folder, and Windows says that access is denied
+        raise OSError(errno.EISDIR, "it is a folder, not a file", str(path))
     # A pipe in the place of the file would make us wait for somebody who writes into it.
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

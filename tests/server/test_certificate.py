@@ -207,7 +207,7 @@ class TestGiven:
         [
             ("missing", "given.crt: cannot be read: No such file or directory"),
             ("missing key", "given.key: cannot be read: No such file or directory"),
-            ("folder", "cannot be read: Is a directory"),
+            ("folder", ": cannot be read: it is a folder, not a file."),
             ("swapped", "given.key: there is no certificate in this file: it holds a key"),
             ("no key", "given.crt: there is no private key in this file"),
             ("binary", "given.crt: there is no certificate in this file: it is damaged or something else"),
