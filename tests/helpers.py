@@ -5,6 +5,7 @@ Every deadline here is one that only a failure reaches; nothing sleeps for a fix
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Typ
 
 import pytest
 
+from rollcall.program import files
 from rollcall.program.folders import data_folder
 from rollcall.server.certificate import own_certificate
 from rollcall.server.config import ServerConfig
@@ -73,6 +75,23 @@ def make_link(link: Path, target: Path) -> None:
         pytest.skip("this user may not make symbolic links")
     if not link.is_symlink():
         pytest.skip("this system said that it made a symbolic link, and there is none")
+
+
+def held_open(monkeypatch: pytest.MonkeyPatch, call: str, times: int) -> List[str]:
+    """For so many calls a function of ``os`` is refused, as on Windows where somebody (a scanner, a backup, a person
+    who looks) has the file open; the list says for what."""
+    refused: List[str] = []
+    real = getattr(os, call)
+
+    def refuse(path: Any, *more: Any, **options: Any) -> Any:
+        if len(refused) < times:
+            refused.append(str(path))
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *more, **options)
+
+    monkeypatch.setattr(files, "OTHERS_HOLD_FILES", True)
+    monkeypatch.setattr(os, call, refuse)
+    return refused
 
 
 class Program:

@@ -29,6 +29,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
 
+from rollcall.program.files import patiently
+
 Show = Callable[[str, str], object]
 """Shows a title and a text, and returns when the person has seen it."""
 
@@ -129,7 +131,7 @@ class CrashReporter:
             try:
                 if not self._has_place:
                     raise FileNotFoundError(errno.ENOENT, "there is no folder for it")
-                _append(self.log_file, head + text)
+                patiently(lambda: _append(self.log_file, head + text))
             except OSError:
                 # A name that nobody can know beforehand: in a folder for all, it might be somebody's trap.
                 descriptor, name = tempfile.mkstemp(prefix=self.program + "-", suffix=".log")

@@ -235,7 +235,7 @@ def _write_once(file: Path, data: bytes) -> None:
         except FileExistsError:
             pass  # the other server was faster: its certificate is the one
         except OSError:
-            os.replace(part, file)  # a file system without links, such as FAT
+            files.patiently(lambda: os.replace(part, file))  # a file system without links, such as FAT
     finally:
         with contextlib.suppress(OSError):
-            os.unlink(part)
+            files.patiently(lambda: os.unlink(part))  # it holds the key

@@ -24,7 +24,7 @@ from rollcall.server.certificate import (
     own_certificate,
 )
 from rollcall.wire.secure import fingerprint
-from tests.helpers import PATIENCE, ROOT
+from tests.helpers import PATIENCE, ROOT, held_open
 
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
 OPEN = serialization.NoEncryption()
@@ -57,6 +57,13 @@ class TestOwn:
         assert first.fingerprint == fingerprint(first.der)
         assert first.grouped.replace(" ", "") == first.fingerprint and len(first.grouped.split(" ")) == 16
         assert isinstance(first.context(), ssl.SSLContext)
+
+    def test_no_copy_of_the_key_stays_where_somebody_holds_the_file_for_a_moment(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        refused = held_open(monkeypatch, "unlink", 3)
+        file = own_certificate(tmp_path, "room").file
+        assert len(refused) == 3 and list(tmp_path.iterdir()) == [file]
 
     def test_it_is_valid_whatever_the_clock_says(self, tmp_path: Path) -> None:
         made = x509.load_der_x509_certificate(own_certificate(tmp_path, "room").der)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import threading
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator
 
 import pytest
 
-from rollcall.program import files
 from rollcall.server.log_file import LogFile
-from tests.helpers import needs_full
+from tests.helpers import held_open, needs_full
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no open file")
 
@@ -57,18 +55,7 @@ def test_the_bound_counts_what_is_written_on_every_system(path: Path) -> None:
 def test_who_reads_the_older_file_for_a_moment_does_not_end_the_log(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On Windows a file that somebody has open, to read or to scan it, cannot be replaced."""
-    refused: List[str] = []
-    real = os.replace
-
-    def replace(source: str, target: str) -> None:
-        if len(refused) < 3:
-            refused.append(target)
-            raise PermissionError(errno.EACCES, "Permission denied", source)
-        real(source, target)
-
-    monkeypatch.setattr(files, "OTHERS_HOLD_FILES", True)
-    monkeypatch.setattr(os, "replace", replace)
+    refused = held_open(monkeypatch, "replace", 3)
     file = LogFile(path, 0.001)
     for number in range(3):
         file.write(f"{number}" * 600 + "\n")
