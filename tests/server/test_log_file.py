@@ -13,8 +13,6 @@ import pytest
 from rollcall.server.log_file import LogFile
 from tests.helpers import held_open, needs_full
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no open file")
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
@@ -87,7 +85,7 @@ def test_without_a_limit_it_grows(path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == [path.name] and path.stat().st_size == 100_100
 
 
-@posix
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no open file")
 @pytest.mark.parametrize("how", ["moved", "deleted"])
 def test_a_file_that_somebody_took_away_begins_again(path: Path, how: str) -> None:
     file = LogFile(path, 10)
@@ -101,7 +99,7 @@ def test_a_file_that_somebody_took_away_begins_again(path: Path, how: str) -> No
     assert path.read_text() == "after\n"
 
 
-@posix
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no devices among its files")
 def test_a_device_is_no_file_to_be_moved(tmp_path: Path) -> None:
     link = tmp_path / "null"
     link.symlink_to("/dev/null")
