@@ -25,7 +25,9 @@ def script() -> Dict[str, Any]:
     return runpy.run_path(str(SCRIPT))
 
 
-def run(*command: object, folder: Path = ROOT, patience: float = PATIENCE, **more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: object, folder: Path = ROOT, patience: float = PATIENCE, **more: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=folder,
