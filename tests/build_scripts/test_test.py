@@ -15,8 +15,6 @@ import pytest
 from tests.helpers import PATIENCE, ROOT
 
 SCRIPT = ROOT / "build_scripts" / "test.py"
-COLLECTING = 4 * PATIENCE
-"""Seconds: every test file is read, with all that it imports."""
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +23,7 @@ def script() -> Dict[str, Any]:
     return runpy.run_path(str(SCRIPT))
 
 
-def run(
-    *command: object, folder: Path = ROOT, patience: float = PATIENCE, **more: str
-) -> subprocess.CompletedProcess[str]:
+def run(*command: object, folder: Path = ROOT, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=folder,
@@ -36,7 +32,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=patience,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -71,7 +67,6 @@ def test_other_arguments_go_on_to_pytest_as_they_are(script: Dict[str, Any], giv
     assert fast and arguments == [*(f"--ignore={path}" for path in script["SLOW"]), *given]
 
 
-@pytest.mark.timeout(3 * COLLECTING)
 def test_fast_leaves_out_what_is_slow_unless_it_is_named_and_all_else_is_in(script: Dict[str, Any]) -> None:
     slow = [ROOT / path for path in script["SLOW"]]
     assert all(path.exists() for path in slow)
@@ -81,6 +76,6 @@ def test_fast_leaves_out_what_is_slow_unless_it_is_named_and_all_else_is_in(scri
     assert named in left_out
     for given, expected in (([], files - left_out), ([str(named)], {named})):
         arguments = script["read_arguments"](["--fast", *given])[1]
-        done = run("-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments, patience=COLLECTING)
+        done = run("-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments)
         assert done.returncode == 0, done.stdout
         assert {ROOT / line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line} == expected
