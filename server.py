@@ -38,7 +38,7 @@ from protocol import LOST, Error, __version__, encode
 from rollcall.program.ending import run
 from rollcall.program.folders import data_folder
 from rollcall.program.frozen import OwnFiles, program_name
-from rollcall.program.os_errors import BLOCKED, is_blocked, is_taken, number_of, reason
+from rollcall.program.os_errors import BLOCKED, file_reason, is_blocked, is_taken, number_of, reason
 from rollcall.program.signals import Signals
 from rollcall.server import lesson_start
 from rollcall.server.beacon import Beacon
@@ -352,7 +352,7 @@ def _run(argv: Optional[Sequence[str]], observers: Observers) -> int:
         observers.complain(f"{program}: {error}")
         return 2
     except OSError as error:
-        observers.complain(f"{program}: --log-file {error.filename}: cannot be written: {error.strerror}")
+        observers.complain(f"{program}: --log-file {error.filename}: cannot be written: {file_reason(error)}")
         return 2
     if arguments.log_file is not None and not arguments.check_config:
         observers.note_in_file(f"Rollcall server {__version__}, Python {platform.python_version()}")

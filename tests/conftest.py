@@ -10,11 +10,13 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
 from tests.helpers import wait_until
 
@@ -33,6 +35,29 @@ if sys.platform == "win32":
     # Under Wine the first window starts a process that shows them all. It must not be one of the programs that are
     # tested: their pipes would stay open with it.
     ctypes.WinDLL("user32").GetDesktopWindow()
+
+    # Of many windows in one process Tcl now and then cannot make one: it "couldn't read file init.tcl: No error", under
+    # Wine and on Windows (ivadomed/ivadomed#930, alteryx/evalml#2580). A program makes one window, the tests hundreds.
+    with suppress(ImportError):
+        import _tkinter
+
+        create = _tkinter.create
+
+        def create_patiently(*arguments: Any) -> Any:
+            for _ in range(5):
+                try:
+                    return create(*arguments)
+                except _tkinter.TclError as error:
+                    if "couldn't read file" not in str(error):
+                        raise
+                    print(error, file=sys.stderr)
+            return create(*arguments)
+
+        _tkinter.create = create_patiently
+
+# How long it takes to make up an input tells of the machine, not of the tests.
+hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("any machine")
 
 DATA = tempfile.mkdtemp(prefix="rollcall-tests-")
 # What the programs that are tested keep must not stand with what this user's own ones have.

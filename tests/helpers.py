@@ -5,6 +5,7 @@ Every deadline here is one that only a failure reaches; nothing sleeps for a fix
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple, Typ
 
 import pytest
 
+from rollcall.program import files
 from rollcall.program.folders import data_folder
 from rollcall.server.certificate import own_certificate
 from rollcall.server.config import ServerConfig
@@ -32,6 +34,11 @@ from server import RollcallServer
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30.0
 """Seconds: far more than anything here takes on the slowest machine."""
+
+needs_full = pytest.mark.skipif(
+    sys.platform == "win32" or not os.path.exists("/dev/full"), reason="there is no /dev/full"
+)
+"""The disk that is always full. Wine shows the device of the Linux below, which takes everything when Windows asks."""
 
 T = TypeVar("T")
 
@@ -68,6 +75,23 @@ def make_link(link: Path, target: Path) -> None:
         pytest.skip("this user may not make symbolic links")
     if not link.is_symlink():
         pytest.skip("this system said that it made a symbolic link, and there is none")
+
+
+def held_open(monkeypatch: pytest.MonkeyPatch, call: str, times: int) -> List[str]:
+    """For so many calls a function of ``os`` is refused, as on Windows where somebody (a scanner, a backup, a person
+    who looks) has the file open; the list says for what."""
+    refused: List[str] = []
+    real = getattr(os, call)
+
+    def refuse(path: Any, *more: Any, **options: Any) -> Any:
+        if len(refused) < times:
+            refused.append(str(path))
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *more, **options)
+
+    monkeypatch.setattr(files, "OTHERS_HOLD_FILES", True)
+    monkeypatch.setattr(os, call, refuse)
+    return refused
 
 
 class Program:

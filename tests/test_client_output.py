@@ -19,7 +19,7 @@ import pytest
 from protocol import ClientList, Departure, Entry, Welcome, delta_line, encode, entry_json
 from rollcall.client.command_line import LAST_LINES, LEAVING
 from rollcall.program.outlet import MOST
-from tests.helpers import PATIENCE, ROOT, Program, ServerProgram, full_pipe, wait_until
+from tests.helpers import PATIENCE, ROOT, Program, ServerProgram, full_pipe, needs_full, wait_until
 
 CLIENT = ROOT / "client.py"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and signals as POSIX has them")
@@ -101,7 +101,7 @@ def test_output_that_nobody_reads_costs_no_membership_and_no_time(tmp_path: Path
         assert "heartbeat_timeout" not in server.text
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 def test_a_flood_that_nobody_reads_is_bounded_and_ended_within_a_second(flood: Flood) -> None:
     with full_pipe() as pipe, Program(CLIENT, f"127.0.0.1:{flood.port}", "--name", "Ann", stdout=pipe) as ann:
         wait_until(lambda: flood.sent >= MOST, "as many changes as may wait")
@@ -133,7 +133,7 @@ def test_who_reads_again_is_told_how_much_is_missing(flood: Flood) -> None:
             program.kill()
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@needs_full
 def test_output_to_a_full_disk_is_switched_off_and_the_member_stays(tmp_path: Path) -> None:
     with ServerProgram(tmp_path, "--verbose", heartbeat_interval=0.1, connection_timeout=0.4) as server:
         with open("/dev/full", "w") as full:

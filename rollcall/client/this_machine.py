@@ -11,6 +11,7 @@ import socket
 from pathlib import Path
 from typing import Optional
 
+from rollcall.program import files
 from rollcall.program.folders import data_folder
 from rollcall.wire.own_machine import MAX_FILE, OwnMachine, file_name
 
@@ -31,7 +32,6 @@ def read_key(port: int, folder: Optional[Path] = None) -> Optional[OwnMachine]:
     if folder is None:
         return None
     try:
-        with open(folder / file_name(port), "rb") as file:
-            return OwnMachine.from_text(file.read(MAX_FILE).decode("ascii"))
+        return OwnMachine.from_text(files.read(folder / file_name(port), MAX_FILE).decode("ascii"))
     except (OSError, ValueError):
         return None

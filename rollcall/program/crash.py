@@ -29,6 +29,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
 
+from rollcall.program.files import patiently
+
 Show = Callable[[str, str], object]
 """Shows a title and a text, and returns when the person has seen it."""
 
@@ -124,12 +126,12 @@ class CrashReporter:
     def _write(self, text: str) -> str:
         """Append to the log, or to a temporary file where that is not possible. What went wrong, or nothing."""
         head = f"--- {time.strftime('%Y-%m-%d %H:%M:%S %z')} {self.program} {self.version}, "
-        head += f"Python {platform.python_version()}, {platform.platform()}, {threading.current_thread().name}\n"
+        head += f"Python {platform.python_version()}, {_system()}, {threading.current_thread().name}\n"
         try:
             try:
                 if not self._has_place:
                     raise FileNotFoundError(errno.ENOENT, "there is no folder for it")
-                _append(self.log_file, head + text)
+                patiently(lambda: _append(self.log_file, head + text))
             except OSError:
                 # A name that nobody can know beforehand: in a folder for all, it might be somebody's trap.
                 descriptor, name = tempfile.mkstemp(prefix=self.program + "-", suffix=".log")
@@ -159,6 +161,16 @@ def spoken(title: str, show: Show) -> Iterator[None]:
 def _sentence(last: str, problem: str, log_file: Path) -> str:
     where = f"The log could not be written ({problem})." if problem else f"The details are in\n{log_file}"
     return f"Something went wrong in Rollcall that should not:\n\n{last[:500]}\n\n{where}"
+
+
+def _system() -> str:
+    """The system and its version. `platform.platform` asks another program for it on Windows, ``cmd``, which opens a
+    console for a moment and may be what does not work."""
+    if sys.platform == "win32":
+        version = sys.getwindowsversion()
+        return f"Windows {version.major}.{version.minor}.{version.build}"
+    system = os.uname()
+    return f"{system.sysname} {system.release} {system.machine}"
 
 
 def _append(file: Path, text: str) -> None:

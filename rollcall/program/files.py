@@ -36,6 +36,12 @@ STEP = 0.02
 
 LOCK_PATIENCE = 1.0
 """Seconds for which a lock is waited for. Who holds it writes one small file; longer than that it hangs."""
+LOCK_STEP = 0.002
+"""Seconds between two looks: short against the time that a write takes, or of several who write again and again one
+never meets the moment in which the lock is free."""
+
+HELD = (errno.EAGAIN, errno.EACCES, 0)
+"""What is said where somebody has the lock: POSIX, Windows (Microsoft, "_locking"), Wine (which does not say)."""
 
 OTHERS_HOLD_FILES = sys.platform == "win32"
 """Whether a file that somebody else has open can be refused to us. Windows says "access denied" (5) or "sharing
@@ -60,6 +66,8 @@ def read(path: Path, most: int) -> bytes:
 
 
 def _read(path: Path, most: int) -> bytes:
+    if os.path.isdir(path):  # Linux opens a folder, and Windows says that access is denied
+        raise OSError(errno.EISDIR, "it is a folder, not a file", str(path))
     # A pipe in the place of the file would make us wait for somebody who writes into it.
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -130,10 +138,9 @@ def _lock(descriptor: int) -> bool:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except OSError as error:
-            is_held = error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-            if not is_held or time.monotonic() >= deadline:
+            if error.errno not in HELD or time.monotonic() >= deadline:
                 return False
-        time.sleep(STEP)
+        time.sleep(LOCK_STEP)
 
 
 class Hold:
@@ -151,8 +158,7 @@ class Hold:
             else:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            # 0 is what Wine's C library makes of Windows' "lock violation".
-            if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK, 0):
+            if error.errno in HELD:
                 os.close(self._descriptor)
                 raise BlockingIOError(error.errno, "somebody else holds it", str(path)) from None
 

@@ -47,9 +47,9 @@ def bundled_file(name: str) -> Optional[Path]:
     return file if file is not None and file.is_file() else None
 
 
-EARLY = ("encodings.idna", "encodings.punycode", "encodings.utf_8_sig", "getpass", "subprocess")
-"""What is imported late otherwise: for host names (socket.getaddrinfo), files with a byte order mark, the login name,
-and reports of errors (platform.platform)."""
+EARLY = ("encodings.idna", "encodings.punycode", "encodings.utf_8_sig", "getpass")
+"""What is imported late otherwise: for host names (socket.getaddrinfo), for files with a byte order mark, the login
+name."""
 
 
 def load_early() -> None:

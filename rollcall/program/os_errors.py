@@ -1,4 +1,4 @@
-"""Errors of the operating system that Python has no words for: those of Windows' sockets.
+"""Errors of the operating system that Python has no words for: those of Windows' sockets, and of folders there.
 
 On Windows a socket fails with the numbers of Winsock. Where Python raises the error itself, its text is in the language
 of Windows; of a number that ``connect_ex`` or ``SO_ERROR`` hands back, ``os.strerror`` says "Unknown error" there. Here
@@ -59,6 +59,18 @@ def reason(error: OSError) -> str:
     number = number_of(error)
     words = WINSOCK.get(number) if number is not None else None
     return words or error.strerror or str(error)
+
+
+def file_reason(error: OSError) -> str:
+    """Why a file could not be opened, in words, without a full stop.
+
+    Of a folder Windows says that access is denied (Microsoft, "CreateFileW": a directory takes
+    FILE_FLAG_BACKUP_SEMANTICS), which sends people to look for rights that they have.
+    """
+    is_refused = isinstance(error, PermissionError)
+    if isinstance(error, IsADirectoryError) or (is_refused and os.path.isdir(error.filename or "")):
+        return "it is a folder, not a file"
+    return error.strerror or str(error)
 
 
 def is_blocked(error: OSError) -> bool:

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+from rollcall.program import files
+from rollcall.program.os_errors import file_reason
 from rollcall.wire.binding import fingerprint, grouped
 from rollcall.wire.text import printable
 
@@ -153,11 +155,9 @@ def _load(file: Path, key_file: Optional[Path], check: bool = True) -> Certifica
 
 def _read(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            return stream.read(LARGEST_FILE).decode("ascii", "replace")
+        return files.read(file, LARGEST_FILE).decode("ascii", "replace")
     except OSError as error:
-        why = error.strerror or str(error)
-        raise CertificateError(f"{_shown(file)}: cannot be read: {why}.") from None
+        raise CertificateError(f"{_shown(file)}: cannot be read: {file_reason(error)}.") from None
 
 
 def _context(file: Path, key_file: Optional[Path]) -> ssl.SSLContext:
@@ -235,7 +235,7 @@ def _write_once(file: Path, data: bytes) -> None:
         except FileExistsError:
             pass  # the other server was faster: its certificate is the one
         except OSError:
-            os.replace(part, file)  # a file system without links, such as FAT
+            files.patiently(lambda: os.replace(part, file))  # a file system without links, such as FAT
     finally:
         with contextlib.suppress(OSError):
-            os.unlink(part)
+            files.patiently(lambda: os.unlink(part))  # it holds the key

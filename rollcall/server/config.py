@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from protocol import __version__
+from rollcall.program.files import patiently
 from rollcall.program.frozen import bundled_file, program_folder, program_name
+from rollcall.program.os_errors import file_reason
 from rollcall.server.record_arguments import add_arguments
 from rollcall.server.settings_text import explain, line_number, value_as_written
 from rollcall.server.timetable import read_bells
@@ -322,11 +324,11 @@ def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
 
 def _read_file(path: Path) -> Optional[str]:
     try:
-        data = path.read_bytes()
+        data = patiently(path.read_bytes)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{path}: cannot be read: {file_reason(error)}") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -136,7 +137,7 @@ class RoomKeys:
             return
         try:
             if files.read(file, 4096) == ours.to_text().encode("ascii"):
-                file.unlink()
+                files.patiently(lambda: os.unlink(file))
         except OSError:
             pass  # it says nothing any more anyway
 

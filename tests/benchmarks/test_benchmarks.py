@@ -31,6 +31,7 @@ from run import (
     slow_scenario,
 )
 from scenarios import Sample
+from servers import compiler
 
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the benchmarks need Linux")
 
@@ -64,6 +65,7 @@ def test_heartbeats_are_held_against_each_peer_that_was_measured() -> None:
     assert verdicts(pings_scenario(1000, 1000, 1.0).bars(medians)) == {}
 
 
+@pytest.mark.skipif(compiler() is None, reason="there is no C compiler for the generator of heartbeats")
 def test_the_mark_for_joins_does_not_depend_on_who_else_is_measured() -> None:
     scenario = pings_scenario(1000, 64, 1.0)
     marks = []

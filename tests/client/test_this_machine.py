@@ -9,6 +9,7 @@ import pytest
 
 from rollcall.client.this_machine import is_here, read_key
 from rollcall.wire.own_machine import MAX_FILE, OwnMachine, file_name
+from tests.helpers import held_open
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
@@ -52,6 +53,13 @@ def test_an_address_of_ours_is_here_and_another_is_not(peer: str, own: str, here
 def test_who_hung_up_already_is_nowhere() -> None:
     with socket.socket() as sock:
         assert not is_here(sock)
+
+
+def test_a_key_that_somebody_holds_open_for_a_moment_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = OwnMachine.new("e1", "ab" * 32)
+    (tmp_path / file_name(8080)).write_text(own.to_text())
+    refused = held_open(monkeypatch, "open", 3)
+    assert read_key(8080, tmp_path) == own and len(refused) == 3
 
 
 def test_only_a_key_is_read(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import client_gui
 from rollcall.program import crash
 from rollcall.program.crash import MAX_LOG, MOST_DIALOGS, CrashReporter, spoken
-from tests.helpers import Program, wait_until
+from tests.helpers import Program, held_open, wait_until
 from tests.x11 import Screen
 
 
@@ -71,6 +71,16 @@ def test_an_error_that_repeats_is_shown_once_and_counted(told: Told) -> None:
     assert len(told.dialogs) == 1
     assert told.log.count("Traceback") == 1 and told.log.count("\n--- ") == 2
     assert "ValueError at " in told.log and ": 10 times" in told.log and ": 100 times" in told.log
+
+
+def test_a_log_that_somebody_holds_open_for_a_moment_is_the_log(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = told.reporter.log_file
+    file.parent.mkdir()
+    file.write_bytes(b"x" * MAX_LOG)
+    refused = held_open(monkeypatch, "replace", 3)
+    told.report(ValueError("seven dwarfs"))
+    assert len(refused) == 3 and told.reporter.log_file == file and "seven dwarfs" in told.log
+    assert sorted(entry.name for entry in file.parent.iterdir()) == [file.name, file.name + ".old"]
 
 
 def test_a_run_shows_a_few_dialogs_at_most_and_logs_the_rest(told: Told) -> None:

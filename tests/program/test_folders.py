@@ -13,7 +13,13 @@ from rollcall.program.folders import data_folder, settings_folder
 
 Place = Callable[[], Optional[Path]]
 PLACES = {"settings": settings_folder, "data": data_folder}
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the paths here are those of POSIX")
+WINDOWS = ("LOCALAPPDATA", "USERPROFILE")
+users = pytest.mark.skipif(sys.platform == "win32", reason="there is no list of users")
+
+
+def here(text: str) -> str:
+    """A path from the root as the system below has it, where a path without a drive is no absolute one."""
+    return f"C:{text}" if os.name == "nt" and text.startswith("/") else text
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +32,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def with_environment(monkeypatch: pytest.MonkeyPatch, environment: Dict[str, str]) -> None:
     for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
+        monkeypatch.setenv(variable, here(value))
 
 
 @pytest.mark.parametrize(
@@ -51,23 +57,25 @@ def test_the_place_on_each_platform(
 ) -> None:
     with_environment(monkeypatch, environment)
     monkeypatch.setattr(sys, "platform", platform)
-    assert (settings_folder(), data_folder()) == (Path(settings), Path(data))
+    assert (settings_folder(), data_folder()) == (Path(here(settings)), Path(here(data)))
 
 
 @pytest.mark.parametrize("value", ["", "  ", "config", "./config", "~/.config", "$HOME/.config", ".."])
-@pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME", "LOCALAPPDATA", "USERPROFILE"])
+@pytest.mark.parametrize(
+    "variable", [*(pytest.param(name, marks=users) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME")), *WINDOWS]
+)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
 def test_a_variable_with_a_relative_path_is_ignored(
     monkeypatch: pytest.MonkeyPatch, place: Place, variable: str, value: str
 ) -> None:
-    monkeypatch.setattr(sys, "platform", "win32" if variable in ("LOCALAPPDATA", "USERPROFILE") else "linux")
+    monkeypatch.setattr(sys, "platform", "win32" if variable in WINDOWS else "linux")
     without = place()
     monkeypatch.setenv(variable, value)
     assert place() == without
     assert without is None or without.is_absolute()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no list of users")
+@users
 @pytest.mark.parametrize(("listed", "expected"), [("/from/the/list", "/from/the/list/.config/Rollcall"), ("", None)])
 @pytest.mark.parametrize("place", ["HOME unset", "HOME=~", "HOME="])
 def test_without_a_home_in_the_environment_the_list_of_users_says_it(
@@ -81,7 +89,7 @@ def test_without_a_home_in_the_environment_the_list_of_users_says_it(
     assert settings_folder() == (Path(expected) if expected else None)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no list of users")
+@users
 def test_a_user_whom_nobody_knows_has_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 2_000_000_017)  # as in a container that is started with such a number
     assert settings_folder() is None and data_folder() is None
@@ -95,8 +103,8 @@ def test_windows_itself_is_asked_where_the_package_is_there(monkeypatch: pytest.
 
     def user_data_dir(*name: str, **more: Any) -> str:
         asked.append((name, more))
-        return "/known/R"
+        return here("/known/R")
 
     monkeypatch.setattr(platformdirs, "user_data_dir", user_data_dir)
-    assert settings_folder() == data_folder() == Path("/known/R")
+    assert settings_folder() == data_folder() == Path(here("/known/R"))
     assert asked == [(("Rollcall",), {"appauthor": False})] * 2

@@ -6,11 +6,12 @@ import errno
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
 from rollcall.client.dial import MAC_PERMISSION, say
-from rollcall.program.os_errors import BLOCKED, WINSOCK, is_blocked, is_taken, reason, socket_error
+from rollcall.program.os_errors import BLOCKED, WINSOCK, file_reason, is_blocked, is_taken, reason, socket_error
 from rollcall.wire.address import Address
 
 HERE = Address("192.168.1.20", 8080)
@@ -51,6 +52,15 @@ def test_what_security_software_blocks_is_told_as_such() -> None:
         assert is_blocked(error)
         assert "security software or a firewall blocks it" in say(error, HERE)
     assert not is_blocked(socket_error(10061))
+
+
+def test_of_a_folder_is_said_that_it_is_one_whatever_the_system_says(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught:
+        tmp_path.read_bytes()
+    of_windows = PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+    assert file_reason(caught.value) == file_reason(of_windows) == "it is a folder, not a file"
+    closed = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "closed"))
+    assert file_reason(closed) == "Permission denied" and file_reason(OSError("odd")) == "odd"
 
 
 def test_a_port_that_windows_keeps_is_as_good_as_taken() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers import Program
 
 SIGHUP = getattr(signal, "SIGHUP", 0)  # not on Windows
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs signals as POSIX has them")
 
 HEAR = """
 import signal
@@ -28,11 +28,12 @@ print(signals.wait() if signals.pending else "nothing", signals.pending)
     ("same", "numbers", "code"),
     [
         (60.0, [signal.SIGTERM, signal.SIGTERM], 0),
-        (-1.0, [signal.SIGTERM, signal.SIGTERM], -signal.SIGTERM),
-        (60.0, [SIGHUP], 0),
-        (-1.0, [SIGHUP, SIGHUP], 0),
-        (-1.0, [signal.SIGTERM, SIGHUP], 0),
-        (-1.0, [SIGHUP, signal.SIGINT], -signal.SIGINT),
+        (60.0, [signal.SIGINT, signal.SIGINT, signal.SIGTERM], 0),
+        pytest.param(-1.0, [signal.SIGTERM, signal.SIGTERM], -signal.SIGTERM, marks=posix),
+        pytest.param(60.0, [SIGHUP], 0, marks=posix),
+        pytest.param(-1.0, [SIGHUP, SIGHUP], 0, marks=posix),
+        pytest.param(-1.0, [signal.SIGTERM, SIGHUP], 0, marks=posix),
+        pytest.param(-1.0, [SIGHUP, signal.SIGINT], -signal.SIGINT, marks=posix),
     ],
     ids=str,
 )
@@ -45,6 +46,7 @@ def test_a_signal_that_comes_twice_at_once_is_one_and_a_later_one_does_not_wait(
             assert program.lines == [f"{int(numbers[0])} False"]
 
 
+@posix
 @pytest.mark.parametrize("name", ["HUP", "INT", "TERM"])
 def test_a_signal_that_was_ignored_before_stays_ignored(name: str) -> None:
     number = int(getattr(signal, f"SIG{name}"))

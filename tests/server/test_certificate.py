@@ -24,7 +24,7 @@ from rollcall.server.certificate import (
     own_certificate,
 )
 from rollcall.wire.secure import fingerprint
-from tests.helpers import PATIENCE, ROOT
+from tests.helpers import PATIENCE, ROOT, held_open
 
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
 OPEN = serialization.NoEncryption()
@@ -57,6 +57,13 @@ class TestOwn:
         assert first.fingerprint == fingerprint(first.der)
         assert first.grouped.replace(" ", "") == first.fingerprint and len(first.grouped.split(" ")) == 16
         assert isinstance(first.context(), ssl.SSLContext)
+
+    def test_no_copy_of_the_key_stays_where_somebody_holds_the_file_for_a_moment(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        refused = held_open(monkeypatch, "unlink", 3)
+        file = own_certificate(tmp_path, "room").file
+        assert len(refused) == 3 and list(tmp_path.iterdir()) == [file]
 
     def test_it_is_valid_whatever_the_clock_says(self, tmp_path: Path) -> None:
         made = x509.load_der_x509_certificate(own_certificate(tmp_path, "room").der)
@@ -207,7 +214,7 @@ class TestGiven:
         [
             ("missing", "given.crt: cannot be read: No such file or directory"),
             ("missing key", "given.key: cannot be read: No such file or directory"),
-            ("folder", "cannot be read: Is a directory"),
+            ("folder", ": cannot be read: it is a folder, not a file."),
             ("swapped", "given.key: there is no certificate in this file: it holds a key"),
             ("no key", "given.crt: there is no private key in this file"),
             ("binary", "given.crt: there is no certificate in this file: it is damaged or something else"),

@@ -22,6 +22,7 @@ from rollcall.wire.own_machine import file_name
 from rollcall.wire.scram_keys import derive_server_keys
 from server import main
 from tests.closed_room import ITERATIONS, JOIN, TEACH, keys_for
+from tests.helpers import held_open
 
 
 @pytest.fixture
@@ -181,6 +182,17 @@ def test_where_no_own_file_can_be_there_is_no_own_machine(tmp_path: Path) -> Non
     keys = keys_for(tmp_path)
     keys.let_in_own_machine(None, 8080, "e")
     keys.forget_own_machine()
+
+
+def test_the_own_file_goes_though_somebody_holds_it_open_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = keys_for(tmp_path)
+    keys.let_in_own_machine(tmp_path, 8080, "e")
+    assert (tmp_path / file_name(8080)).exists()
+    refused = held_open(monkeypatch, "unlink", 3)
+    keys.forget_own_machine()
+    assert len(refused) == 3 and not (tmp_path / file_name(8080)).exists()
     assert keys.own_machine is None and not (tmp_path / file_name(8080)).exists()
 
 

@@ -25,11 +25,20 @@ from rollcall.server.config import ServerConfig
 from rollcall.server.journal import FAULTS_AT_ONCE
 from rollcall.server.observers import Observers, _ToOutlet
 from server import RollcallServer
-from tests.helpers import PATIENCE, ROOT, Program, RawClient, ServerProgram, free_port, full_pipe, wait_until
+from tests.helpers import (
+    PATIENCE,
+    ROOT,
+    Program,
+    RawClient,
+    ServerProgram,
+    free_port,
+    full_pipe,
+    needs_full,
+    wait_until,
+)
 
 SERVER = ROOT / "server.py"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and signals as POSIX has them")
-needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 
 
 class Unseen:
@@ -199,7 +208,7 @@ def test_the_log_file_begins_each_start_with_the_version_and_the_address(tmp_pat
             assert server.text.count("Listening on") == 1, "on a terminal once"
         for line, begin in zip(log.read_text(encoding="utf-8").splitlines(), begins):
             assert re.search(begin, line)
-        log.rename(tmp_path / "before.log")
+        log.replace(tmp_path / "before.log")
 
 
 def test_the_log_file_has_a_bound(tmp_path: Path) -> None:

@@ -27,6 +27,32 @@ class Window(client_gui.ClientWindow):
         windows.append(self)
         super().__init__(*arguments)
 
+def shut(root):
+    # Close the dialog. On Windows it is the system's own, in which Tk goes on to serve its timers.
+    for child in root.tk.splitlist(root.tk.call("winfo", "children", ".")):
+        if ".__tk" in str(child):
+            root.tk.call("destroy", child)
+    if sys.platform == "win32" and not shut_of_windows():
+        root.after(50, shut, root)  # it is not there yet
+
+def shut_of_windows():
+    user32, kernel32 = ctypes.WinDLL("user32"), ctypes.WinDLL("kernel32")
+    found = []
+    def look(window, unused):
+        name = ctypes.create_unicode_buffer(16)
+        user32.GetClassNameW(ctypes.c_void_p(window), name, 16)
+        if name.value == "#32770" and user32.IsWindowVisible(ctypes.c_void_p(window)):
+            found.append(window)
+        return 1
+    seen = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(look)
+    user32.EnumThreadWindows(kernel32.GetCurrentThreadId(), seen, None)
+    for window in found:
+        user32.PostMessageW(ctypes.c_void_p(window), 0x10, None, None)  # WM_CLOSE
+    return found
+
+if sys.platform == "win32":
+    import ctypes  # not read late by the window
+
 def use(root):
     window = windows[0]
     field = window.faces.card.server_field
@@ -45,8 +71,7 @@ def use(root):
     window.leave()
     "n\\u00f6.example".encode("idna")  # what becomes of such a name before any name server is asked
     for act in (window.commands.save_log, window.commands.save_people, window.commands.about):
-        root.after(50, lambda: [root.tk.call("destroy", child)
-            for child in root.tk.splitlist(root.tk.call("winfo", "children", ".")) if ".__tk" in str(child)])
+        root.after(50, shut, root)
         try:
             act()
         except tkinter.TclError as error:
@@ -59,6 +84,8 @@ def use(root):
     root.update()
     for key in ("<Control-Left>", "<Tab>", "<Shift-Tab>"):
         field.event_generate(key)
+    if sys.platform == "win32":  # the menu is the system's own as well, and waits for the person
+        root.after(50, ctypes.WinDLL("user32").EndMenu)
     window.menus.context_menu.tk_popup(10, 10)
     window.menus.context_menu.unpost()
     window.commands.copy_people(as_csv)
