@@ -287,7 +287,7 @@ class Room:
     def _on_sweep(self, sweep: Sweep) -> None:
         if sweep.changed:
             self.publisher.wake()
-        if sweep.paused:
+        if sweep.paused >= self.config.heartbeat_interval:  # in less nobody goes because of it
             self.classroom.paused(sweep.paused)
         for member_id, seconds in sweep.late:
             self.classroom.silent(member_id, seconds)

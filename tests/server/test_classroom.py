@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List
 from rollcall.server.config import ServerConfig
 from rollcall.server.keys import room_keys
 from rollcall.server.lesson_start import begin, classes_of
+from rollcall.server.roster import Sweep
 from server import RollcallServer
 from tests.closed_room import ITERATIONS, TEACH, TlsClient
 from tests.helpers import PATIENCE, RawClient, ServerProgram, wait_until
@@ -157,6 +158,21 @@ def test_a_start_with_a_class_goes_on_with_the_lesson_after_a_crash(tmp_path: Pa
         teacher.act("follow_class")
         wait_for_line(teacher)
         assert teacher.head["lesson"] == lesson and teacher.head["begin"]
+
+
+def test_a_short_pause_of_the_server_hides_nobody_who_goes(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b", late_after=0.0) as (server, port), Teacher(port) as teacher:
+        teacher.act("follow_class")
+        with RawClient(port) as ann:
+            ann.register("Ann Lee")
+            ann.until_type("welcome")
+            teacher.act("lesson", do="begin")
+            teacher.until_states(ann="here")
+        wait_until(lambda: len(server.room.roster) == 1, "Ann to be gone")
+        server.room._on_sweep(Sweep([], False, None, [], 5.0))  # a busy machine: it was within these seconds
+        teacher.act("mark", names=["Ben Oak"], kind="excused")
+        teacher.until_states(ann="lost", ben="excused")
 
 
 def test_only_teachers_act_and_a_substitute_begins_and_ends_and_marks(tmp_path: Path) -> None:
