@@ -13,7 +13,7 @@ from rollcall.server import facts
 from rollcall.server.facts import LessonTable, Stay, Verdict
 from rollcall.server.identity_acts import rivals
 from rollcall.server.lesson_state import LessonState
-from rollcall.server.names import Match, sort_key
+from rollcall.server.names import Match, key, sort_key
 from rollcall.server.presence import GOODBYES
 
 GUEST = "guest"
@@ -78,22 +78,35 @@ def entries_of(state: LessonState, table: LessonTable) -> List[ClassEntry]:
     stays = [stay for stay in state.stays_of(lesson) if stay.role != "teacher"]
     matches = {stay.id: identities.of(stay) for stay in stays}
     theirs: Dict[str, List[Stay]] = {}
-    guests: Dict[int, List[Stay]] = {}
+    guests: List[List[Stay]] = []
     for stay in stays:
         name = matches[stay.id].name
         if name:
             theirs.setdefault(name, []).append(stay)
         else:
-            guests.setdefault(stay.member, []).append(stay)
+            _same_guest(guests, stay).append(stay)
     asked = rivals(state, lesson)
     by_device = _names_by_device(stays, matches)
     people = [
         _entry(state, line, theirs.get(line.name, ()), asked.get(line.name, ()), by_device) for line in table.lines
     ]
     people.sort(key=lambda entry: sort_key(entry.name))
-    strangers = [_guest(state, own, matches[own[-1].id], by_device) for own in guests.values()]
+    strangers = [_guest(state, own, matches[own[-1].id], by_device) for own in guests]
     strangers.sort(key=lambda entry: (sort_key(entry.name), entry.key))
     return people + strangers
+
+
+def _same_guest(guests: List[List[Stay]], stay: Stay) -> List[Stay]:
+    """The stays of the guest whose next one this is: of the same name after the last one, or renamed just now. Not of
+    the same id: another run of the server gives that to somebody else."""
+    for own in guests:
+        last = own[-1]
+        is_renamed = last.member == stay.member and last.how == "renamed" and last.end == stay.begin
+        is_after = last.end is not None and last.end <= stay.begin
+        if is_renamed or (is_after and key(last.name) == key(stay.name)):
+            return own
+    guests.append([])
+    return guests[-1]
 
 
 def _names_by_device(stays: Iterable[Stay], matches: Mapping[str, Match]) -> Dict[str, List[str]]:
@@ -168,7 +181,7 @@ def _guest(state: LessonState, own: Sequence[Stay], match: Match, by_device: Map
     else:
         shown, since = (facts.LEFT if stay.how in GOODBYES else facts.LOST), stay.end
     return ClassEntry(
-        key=f"g:{stay.member}:{own[0].id}",
+        key=f"g:{own[0].id}",
         name=stay.name,
         state=shown,
         class_name=GUEST,
@@ -201,12 +214,12 @@ class ClassRows:
             is_same = known is not None and known[0] == entry
             rows[entry.key] = known if is_same and known is not None else (entry, rev)
             is_changed = is_changed or not is_same
-        for key in self._rows:
-            if key not in rows:
-                self._gone[key] = rev
+        for one in self._rows:
+            if one not in rows:
+                self._gone[one] = rev
                 is_changed = True
-        for key in rows:
-            self._gone.pop(key, None)
+        for one in rows:
+            self._gone.pop(one, None)
         self._rows = rows
         if is_changed:
             self.rev = rev
@@ -216,4 +229,4 @@ class ClassRows:
         if seen is None or seen < self._whole_since or seen > self.rev:
             return True, tuple(entry for entry, _ in self._rows.values()), ()
         changed = tuple(entry for entry, rev in self._rows.values() if rev > seen)
-        return False, changed, tuple(key for key, rev in self._gone.items() if rev > seen)
+        return False, changed, tuple(one for one, rev in self._gone.items() if rev > seen)

@@ -587,6 +587,20 @@ def test_a_restart_goes_on_with_the_lesson_and_one_on_the_next_day_does_not() ->
     assert not [one for one in found.record.values() if isinstance(one, Stay) and one.end is None]
 
 
+def test_guests_are_the_same_after_a_restart_that_gives_their_ids_to_others() -> None:
+    found = school()
+    for name in ("Zed", "Yana"):
+        found.join(name)
+    found.to("08:10")
+    found.kill()
+    found.clock.advance(30)
+    found.restart()
+    for name in (MIA, "Zed"):
+        found.join(name)
+    guests = [(one.name, one.state) for one in seen(found.book).entries if one.class_name == "guest"]
+    assert guests == [("Yana", "lost"), ("Zed", "here")]
+
+
 def test_a_server_that_stops_ends_the_stays_and_leaves_the_lesson() -> None:
     found = school()
     found.join(MIA)
