@@ -7,6 +7,7 @@ themselves into a folder that must be empty again afterwards.
 
 from __future__ import annotations
 
+import os
 import queue
 import re
 import signal
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional
 
@@ -132,12 +133,16 @@ def _running(command: List[str], folder: Path, env: Dict[str, str]) -> Iterator[
     flags: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows: for Ctrl-Break, which is not for us
     with output.open("wb") as file:
         process = subprocess.Popen(
-            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, creationflags=flags
-        )
+            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, creationflags=flags,
+            start_new_session=True,  # a group of its own: an executable in one file is two processes
+        )  # fmt: skip
     try:
         yield _Started(process, output)
     finally:
-        if process.poll() is None:
+        if sys.platform != "win32":
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        elif process.poll() is None:
             process.kill()
         process.wait()
 
