@@ -9,7 +9,8 @@ server is held against has its line, with ``met`` or ``MISSED``. Loads are bound
 Heartbeats are driven by a small C program that is compiled on the spot (``cc``); without a compiler that part is left
 out. ``generator`` is its share of one processor: far below 1.00 it was not the bottleneck.
 
-The servers: ``rollcall`` as it comes; ``two cpus``, the same with ``one_cpu = false``; ``naive``, the plain form of it
+The servers: ``rollcall`` as it comes; ``TLS``, the same with clients inside TLS, where OpenSSL's headers are there
+(Debian: libssl-dev), in an open room, so without a proof of the code; ``two cpus``, the same with ``one_cpu = false``; ``naive``, the plain form of it
 (``naive_server.py``); the library ``websockets`` with threads and with asyncio (in an environment of their own);
 ``mosquitto`` with its PINGREQ, where it is installed; and ``C threads``, a thread for each client without Python.
 """
@@ -27,7 +28,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from plots import draw_plots
 from scenarios import STUCK, Failed, Sample, browsers, expiry, joins, pings, slow_peers, stay
-from servers import NAIVE, ROLLCALL, SERVERS, WS_ASYNCIO, WS_THREADS, Server, compiler
+from servers import NAIVE, ROLLCALL, SERVERS, TLS, WS_ASYNCIO, WS_THREADS, Server, compiler
 
 COUNTS = (100, 1000, 5000, 10000)
 Samples = Dict[str, Dict[str, List[Sample]]]
@@ -82,6 +83,12 @@ def pings_scenario(clients: int, in_flight: int, seconds: float) -> Scenario:
             if server.name in medians and (clients, in_flight) == (1000, 64):
                 ratio = ours["pings_per_second"] / medians[server.name]["pings_per_second"]
                 found.append(Bar(f"heartbeats against {server.name}, {name}", ratio, least=least))
+        if TLS.name in medians and clients == 1000:
+            ratio = medians[TLS.name]["pings_per_second"] / ours["pings_per_second"]
+            found.append(Bar(f"heartbeats inside TLS against in the clear, {name}", ratio, least=0.7))
+            if in_flight < clients:
+                kib = medians[TLS.name]["kib_per_client"]
+                found.append(Bar(f"KiB for an idle client inside TLS, {clients} clients", kib, most=40.0))
         if in_flight < clients and clients >= 1000:
             found.append(Bar(f"KiB for an idle client, {clients} clients", ours["kib_per_client"], most=16.0))
         if (clients, in_flight) == (1000, 64) and NAIVE.name in medians:  # else its runs failed, which is said

@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Iterator, List, Set
 from browsers import folder_with_program
 
 from crowd import PING_LINE, Crowd, Member, hello, percentile
-from servers import HERE, ROLLCALL, Running, Server, compiled
+from servers import HERE, ROLLCALL, Running, Server, compiled, openssl
 
 Sample = Dict[str, float]
 REST = 2.0
@@ -41,9 +41,12 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
     """Heartbeats in a closed loop: whenever one is answered, the next client in turn sends one. The load comes from the
     compiled generator. Raises `Failed`."""
     with Running(server, folder) as running:
+        if server.tls:
+            warm(running.port)
         before = running.resident_kib()
-        arguments = [compiled("generator", folder), str(running.port), str(clients), str(in_flight), f"{seconds:g}"]
-        arguments += [server.hello, server.ping]
+        generator = compiled("generator", folder, *openssl())  # the same one, with TLS or without
+        arguments = [generator, str(running.port), str(clients), str(in_flight), f"{seconds:g}"]
+        arguments += [server.hello, server.ping, *(["tls"] if server.tls else [])]
         with subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
         ) as driver:
@@ -64,6 +67,15 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
             figures: Sample = json.loads(output)
             cpu = (running.cpu_seconds() - cpu) / (figures["pings_per_second"] * seconds)
         return {**figures, "kib_per_client": memory, "cpu_per_100k": cpu * 100_000}
+
+
+def warm(port: int) -> None:
+    """The first client inside TLS, for which an open room loads it: 5 MiB that have nothing to do with how many come."""
+    from rollcall.wire.secure import client_context
+
+    with socket.create_connection(("127.0.0.1", port)) as sock, client_context().wrap_socket(sock) as tls:
+        tls.sendall(b'{"type":"hello"}\n')
+        tls.recv(4096)
 
 
 @contextmanager
