@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Iterator, List, Set
 from browsers import folder_with_program
 
 from crowd import PING_LINE, Crowd, Member, hello, percentile
-from servers import HERE, ROLLCALL, Running, Server, compiled, openssl
+from servers import HERE, ROLLCALL, TLS, Running, Server, compiled, openssl
 
 Sample = Dict[str, float]
 REST = 2.0
@@ -80,7 +80,7 @@ def warm(port: int) -> None:
 
 @contextmanager
 def _helper(*arguments: str, script: str = "crowd.py") -> Iterator[subprocess.Popen[str]]:
-    """A `crowd` program of its own that has said "ready"."""
+    """A program of its own that has said "ready"."""
     command = [sys.executable, str(HERE / script), *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:
@@ -137,6 +137,20 @@ def joins(folder: Path, count: int, packed: bool) -> Sample:
         "pong_p99_ms": trips["p99"],
         "pong_worst_ms": trips["worst"],
     }
+
+
+def bell(folder: Path, count: int) -> Sample:
+    """``count`` real clients come into a closed room at one instant, while another member pings."""
+    code = "KDWH-9RTC-4MXF"
+    with Running(TLS, folder, join_code=code) as running:
+        ring = [sys.executable, str(HERE / "bell.py"), "ring", str(running.port), str(count), code]
+        with _helper("others", str(running.port), code, script="bell.py") as other:
+            done = subprocess.run(ring, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+            if done.returncode != 0:
+                raise Failed("not all came in")
+            trips: Sample = json.loads(other.communicate("")[0])
+    figures: Sample = json.loads(done.stdout)
+    return {**figures, "pong_p99_ms": trips["p99"], "pong_worst_ms": trips["worst"]}
 
 
 def _churn(crowd: Crowd, seconds: float, number: int, turn: Callable[[], None] = lambda: None) -> int:
