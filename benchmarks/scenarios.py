@@ -70,7 +70,7 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
 
 
 def warm(port: int) -> None:
-    """The first client inside TLS, for which an open room loads it: 5 MiB that have nothing to do with how many come."""
+    """The first client inside TLS, for which an open room loads it: 5 MiB, however many come afterwards."""
     from rollcall.wire.secure import client_context
 
     with socket.create_connection(("127.0.0.1", port)) as sock, client_context().wrap_socket(sock) as tls:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -96,7 +96,7 @@ def compiler() -> Optional[str]:
     return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
-@lru_cache(maxsize=None)
+@cache
 def openssl() -> Tuple[str, ...]:
     """What the compiler needs to be told for TLS; nothing if OpenSSL's headers are not there."""
     options = ("-DWITH_TLS", "-lssl", "-lcrypto")
