@@ -11,8 +11,9 @@ out. ``generator`` is its share of one processor: far below 1.00 it was not the 
 
 The servers: ``rollcall`` as it comes; ``TLS``, the same with clients inside TLS, where OpenSSL's headers are there
 (Debian: libssl-dev), in an open room, so without a proof of the code; ``two cpus``, the same with ``one_cpu = false``;
-``naive``, the plain form of it (``naive_server.py``); the library ``websockets`` with threads and with asyncio (in an environment of their own);
-``mosquitto`` with its PINGREQ, where it is installed; and ``C threads``, a thread for each client without Python.
+``naive``, the plain form of it (``naive_server.py``); the library ``websockets`` with threads and with asyncio (in an
+environment of their own); ``mosquitto`` with its PINGREQ, where it is installed; and ``C threads``, a thread for each
+client without Python.
 """
 
 from __future__ import annotations
