@@ -19,7 +19,7 @@ UNUSED_MODULES = (
     # What random, statistics and csv reach for.
     "_decimal", "_pydecimal", "decimal", "fractions", "numbers", "statistics", "_statistics",
     # Mail, web, XML and what belongs to it.
-    "ftplib", "http", "mimetypes", "netrc", "urllib.error", "urllib.request", "webbrowser",
+    "ftplib", "http", "mimetypes", "netrc", "urllib.error", "urllib.request",
     "xml", "xmlrpc",
     # Tools for programmers.
     "_pyrepl", "bdb", "cmd", "code", "codeop", "doctest", "pdb", "pydoc", "pydoc_data", "rlcompleter", "test",
