@@ -1,6 +1,6 @@
 /* The load generator: one process, one thread, epoll.
  *
- * usage: generator PORT CLIENTS IN_FLIGHT SECONDS HELLO PING
+ * usage: generator PORT CLIENTS IN_FLIGHT SECONDS HELLO PING [tls]
  *
  * Connects CLIENTS clients to 127.0.0.1:PORT, sends each one's HELLO (with %d replaced by its number), waits for a
  * first answer to each, and then keeps IN_FLIGHT times PING under way for SECONDS: whenever one is answered, the next
@@ -8,11 +8,15 @@
  * Its own processor time is in it, so that one sees whether it was the bottleneck.
  * Between joining and pinging it prints "joined" and waits for a line on its standard input, so that the caller can
  * measure the server at rest.
+ *
+ * Compiled with -DWITH_TLS and OpenSSL, "tls" puts each client inside TLS. Some handshakes are under way at a time, as
+ * one after the other would mostly measure how long this process sleeps.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +25,12 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_TLS
+#include <fcntl.h>
+#include <openssl/ssl.h>
+#endif
 
+#define AHEAD 16 /* handshakes under way */
 #define BUCKETS 200000 /* of 10 microseconds: up to two seconds */
 
 static double now(void) {
@@ -49,40 +58,111 @@ static int bytes_of(const char *text, int number, char *buffer, size_t size) {
     return length;
 }
 
+/* One client: its socket and, inside TLS, what encrypts. The sockets block; `more` says that a read would not. */
+struct client {
+    int socket;
+#ifdef WITH_TLS
+    SSL *tls;
+#endif
+};
+
+static int put(struct client *client, const char *data, int length) {
+#ifdef WITH_TLS
+    if (client->tls) return SSL_write(client->tls, data, length);
+#endif
+    return send(client->socket, data, length, 0);
+}
+
+static int take(struct client *client, char *buffer, int size) {
+#ifdef WITH_TLS
+    if (client->tls) return SSL_read(client->tls, buffer, size);
+#endif
+    return recv(client->socket, buffer, size, 0);
+}
+
+static int more(struct client *client) {
+    struct pollfd readable = {.fd = client->socket, .events = POLLIN};
+#ifdef WITH_TLS
+    if (client->tls && SSL_has_pending(client->tls)) return 1;
+#endif
+    return poll(&readable, 1, 0) > 0;
+}
+
+#ifdef WITH_TLS
+static SSL_CTX *context;
+
+static void use_tls(void) {
+    static const unsigned char protocol[] = "\x0arollcall/2";
+    context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_alpn_protos(context, protocol, sizeof protocol - 1);
+    SSL_CTX_set_read_ahead(context, 1); /* one receive for a record, as a client of ours does it */
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+static void begin_tls(struct client *client) { /* sends the hello; what the server says to it has not come yet */
+    client->tls = SSL_new(context);
+    SSL_set_fd(client->tls, client->socket);
+    fcntl(client->socket, F_SETFL, O_NONBLOCK);
+    SSL_connect(client->tls);
+    fcntl(client->socket, F_SETFL, 0);
+}
+
+static void end_tls(struct client *client) {
+    if (SSL_connect(client->tls) != 1) fail("handshake");
+}
+#endif
+
 int main(int argc, char **argv) {
-    if (argc != 7) {
-        fprintf(stderr, "usage: generator PORT CLIENTS IN_FLIGHT SECONDS HELLO PING\n");
+    int tls = argc == 8 && !strcmp(argv[7], "tls");
+    if (argc != 7 && !tls) {
+        fprintf(stderr, "usage: generator PORT CLIENTS IN_FLIGHT SECONDS HELLO PING [tls]\n");
         return 2;
     }
+#ifdef WITH_TLS
+    if (tls) use_tls();
+#else
+    if (tls) {
+        fprintf(stderr, "generator: compiled without TLS\n");
+        return 2;
+    }
+#endif
     int port = atoi(argv[1]), clients = atoi(argv[2]), in_flight = atoi(argv[3]);
     double seconds = atof(argv[4]);
     static char buffer[1 << 16];
     static long histogram[BUCKETS];
-    int *sockets = calloc(clients, sizeof *sockets);
+    struct client *all = calloc(clients, sizeof *all);
     double *sent = calloc(clients, sizeof *sent);
-    int poll = epoll_create1(0);
+    int queue = epoll_create1(0);
     double begun = now();
-    for (int i = 0; i < clients; i++) {
-        int one = 1;
-        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if ((sockets[i] = socket(AF_INET, SOCK_STREAM, 0)) < 0) fail("socket");
-        setsockopt(sockets[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        if (connect(sockets[i], (struct sockaddr *)&to, sizeof to)) fail("connect");
+    for (int next = 0, i; next < clients + (tls ? AHEAD : 0); next++) {
+        if (next < clients) {
+            int one = 1;
+            struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+            to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            if ((all[next].socket = socket(AF_INET, SOCK_STREAM, 0)) < 0) fail("socket");
+            setsockopt(all[next].socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+            if (connect(all[next].socket, (struct sockaddr *)&to, sizeof to)) fail("connect");
+        }
+        i = next;
+#ifdef WITH_TLS
+        if (tls && next < clients) begin_tls(&all[next]);
+        if (tls && (i -= AHEAD) < 0) continue;
+        if (tls) end_tls(&all[i]);
+#endif
         int length = bytes_of(argv[5], i, buffer, sizeof buffer);
-        if (send(sockets[i], buffer, length, 0) != length) fail("send");
+        if (put(&all[i], buffer, length) != length) fail("send");
     }
     for (int i = 0; i < clients; i++) {
-        if (recv(sockets[i], buffer, sizeof buffer, 0) <= 0) fail("a client was not registered");
+        if (take(&all[i], buffer, sizeof buffer) <= 0) fail("a client was not registered");
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
-        epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &event);
+        epoll_ctl(queue, EPOLL_CTL_ADD, all[i].socket, &event);
     }
     double joined = now() - begun;
     printf("joined\n");
     fflush(stdout);
     if (!fgets(buffer, sizeof buffer, stdin)) return 0;
     for (int i = 0; i < clients; i++) /* what came meanwhile, such as the rest of a list, is no pong */
-        while (recv(sockets[i], buffer, sizeof buffer, MSG_DONTWAIT) > 0) continue;
+        while (more(&all[i]) && take(&all[i], buffer, sizeof buffer) > 0) continue;
 
     static char ping[256];
     int ping_length = bytes_of(argv[6], 0, ping, sizeof ping);
@@ -92,17 +172,17 @@ int main(int argc, char **argv) {
     for (int i = 0; i < clients; i++) {
         if (i < in_flight) {
             sent[i] = now();
-            send(sockets[i], ping, ping_length, 0);
+            put(&all[i], ping, ping_length);
         } else
             resting[rest++] = i;
     }
     struct epoll_event events[256];
     while (now() < end) {
-        int ready = epoll_wait(poll, events, 256, 100);
+        int ready = epoll_wait(queue, events, 256, 100);
         double at = now();
         for (int j = 0; j < ready; j++) {
             int i = events[j].data.u32;
-            if (recv(sockets[i], buffer, sizeof buffer, 0) <= 0) fail("a client was hung up");
+            if (take(&all[i], buffer, sizeof buffer) <= 0) fail("a client was hung up");
             if (sent[i] == 0) continue; /* a roster, or late news */
             long bucket = (at - sent[i]) * 1e5;
             histogram[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
@@ -112,7 +192,7 @@ int main(int argc, char **argv) {
             int chosen = resting[first];
             first = (first + 1) % clients;
             sent[chosen] = now();
-            send(sockets[chosen], ping, ping_length, 0);
+            put(&all[chosen], ping, ping_length);
         }
     }
     double elapsed = now() - start;

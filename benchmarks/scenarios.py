@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Iterator, List, Set
 from browsers import folder_with_program
 
 from crowd import PING_LINE, Crowd, Member, hello, percentile
-from servers import HERE, ROLLCALL, Running, Server, compiled
+from servers import HERE, ROLLCALL, TLS, Running, Server, compiled, openssl
 
 Sample = Dict[str, float]
 REST = 2.0
@@ -41,9 +41,12 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
     """Heartbeats in a closed loop: whenever one is answered, the next client in turn sends one. The load comes from the
     compiled generator. Raises `Failed`."""
     with Running(server, folder) as running:
+        if server.tls:
+            warm(running.port)
         before = running.resident_kib()
-        arguments = [compiled("generator", folder), str(running.port), str(clients), str(in_flight), f"{seconds:g}"]
-        arguments += [server.hello, server.ping]
+        generator = compiled("generator", folder, *openssl())  # the same one, with TLS or without
+        arguments = [generator, str(running.port), str(clients), str(in_flight), f"{seconds:g}"]
+        arguments += [server.hello, server.ping, *(["tls"] if server.tls else [])]
         with subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
         ) as driver:
@@ -66,9 +69,18 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
         return {**figures, "kib_per_client": memory, "cpu_per_100k": cpu * 100_000}
 
 
+def warm(port: int) -> None:
+    """The first client inside TLS, for which an open room loads it: 5 MiB, however many come afterwards."""
+    from rollcall.wire.secure import client_context
+
+    with socket.create_connection(("127.0.0.1", port)) as sock, client_context().wrap_socket(sock) as tls:
+        tls.sendall(b'{"type":"hello"}\n')
+        tls.recv(4096)
+
+
 @contextmanager
 def _helper(*arguments: str, script: str = "crowd.py") -> Iterator[subprocess.Popen[str]]:
-    """A `crowd` program of its own that has said "ready"."""
+    """A program of its own that has said "ready"."""
     command = [sys.executable, str(HERE / script), *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:
@@ -125,6 +137,20 @@ def joins(folder: Path, count: int, packed: bool) -> Sample:
         "pong_p99_ms": trips["p99"],
         "pong_worst_ms": trips["worst"],
     }
+
+
+def bell(folder: Path, count: int) -> Sample:
+    """``count`` real clients come into a closed room at one instant, while another member pings."""
+    code = "KDWH-9RTC-4MXF"
+    with Running(TLS, folder, join_code=code) as running:
+        ring = [sys.executable, str(HERE / "bell.py"), "ring", str(running.port), str(count), code]
+        with _helper("others", str(running.port), code, script="bell.py") as other:
+            done = subprocess.run(ring, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+            if done.returncode != 0:
+                raise Failed("not all came in")
+            trips: Sample = json.loads(other.communicate("")[0])
+    figures: Sample = json.loads(done.stdout)
+    return {**figures, "pong_p99_ms": trips["p99"], "pong_worst_ms": trips["worst"]}
 
 
 def _churn(crowd: Crowd, seconds: float, number: int, turn: Callable[[], None] = lambda: None) -> int:

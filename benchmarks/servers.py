@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Type
+from typing import Any, Callable, Dict, List, Optional, Tuple, Type
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -44,6 +46,7 @@ class Server:
     command: Callable[[int, Path, Dict[str, Any]], List[str]]
     hello: str = REGISTER_1
     ping: str = PING
+    tls: bool = False
     reason_against: Callable[[], Optional[str]] = lambda: None
     """Why it cannot be measured here, or None."""
 
@@ -93,11 +96,31 @@ def compiler() -> Optional[str]:
     return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
-def compiled(name: str, folder: Path) -> str:
+@cache
+def openssl() -> Tuple[str, ...]:
+    """What the compiler needs to be told for TLS; nothing if OpenSSL's headers are not there."""
+    options = ("-DWITH_TLS", "-lssl", "-lcrypto")
+    if compiler() is None:
+        return ()
+    command = [compiler() or "cc", "-x", "c", "-o", os.devnull, "-", *options[1:]]
+    program = b"#include <openssl/ssl.h>\nint main(void) { return !TLS_client_method(); }\n"
+    done = subprocess.run(command, input=program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return options if done.returncode == 0 else ()
+
+
+def _no_tls() -> Optional[str]:
+    if find_spec("cryptography") is None:
+        return f"the server makes no certificate without cryptography: {sys.executable} -m pip install cryptography"
+    if compiler() is not None and not openssl():
+        return "the generator speaks no TLS without OpenSSL's headers (Debian: apt install libssl-dev)"
+    return None
+
+
+def compiled(name: str, folder: Path, *options: str) -> str:
     """The path of one of our C programs, compiled. Only where there is a `compiler`."""
     program = folder / name
     if not program.exists():
-        command = [compiler() or "cc", "-O2", "-pthread", "-o", str(program), str(HERE / f"{name}.c")]
+        command = [compiler() or "cc", "-O2", "-pthread", "-o", str(program), str(HERE / f"{name}.c"), *options]
         subprocess.run(command, check=True)
     return str(program)
 
@@ -107,15 +130,20 @@ def _ceiling(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
 
 
 ROLLCALL = Server("rollcall", _rollcall(True), REGISTER_2)
+TLS = Server("TLS", _rollcall(True), REGISTER_2, tls=True, reason_against=_no_tls)
 TWO_CPUS = Server("two cpus", _rollcall(False), REGISTER_2)
 NAIVE = Server("naive", _naive)
-WS_THREADS = Server("websockets threads", _websockets("threads"), UPGRADE, FRAME, _no_websockets)
-WS_ASYNCIO = Server("websockets asyncio", _websockets("asyncio"), UPGRADE, FRAME, _no_websockets)
+WS_THREADS = Server("websockets threads", _websockets("threads"), UPGRADE, FRAME, reason_against=_no_websockets)
+WS_ASYNCIO = Server("websockets asyncio", _websockets("asyncio"), UPGRADE, FRAME, reason_against=_no_websockets)
 MOSQUITTO = Server(
-    "mosquitto", _mosquitto, MQTT_CONNECT, MQTT_PINGREQ, lambda: None if find_mosquitto() else "it is not installed"
+    "mosquitto",
+    _mosquitto,
+    MQTT_CONNECT,
+    MQTT_PINGREQ,
+    reason_against=lambda: None if find_mosquitto() else "it is not installed",
 )
-CEILING = Server("C threads", _ceiling, REGISTER_1, PING, lambda: None if compiler() else "there is no C compiler")
-SERVERS = (ROLLCALL, TWO_CPUS, NAIVE, WS_THREADS, WS_ASYNCIO, MOSQUITTO, CEILING)
+CEILING = Server("C threads", _ceiling, reason_against=lambda: None if compiler() else "there is no C compiler")
+SERVERS = (ROLLCALL, TLS, TWO_CPUS, NAIVE, WS_THREADS, WS_ASYNCIO, MOSQUITTO, CEILING)
 
 
 class Running:

@@ -1,4 +1,7 @@
-"""Start the frozen programs, see that they find each other, and stop them.
+"""Start the frozen programs, see that they find each other, and stop them: once in an open room, once with a code.
+
+With a code the client, which nobody tells it here, gets as far as the question for it: then it has spoken TLS with the
+server. The watcher knows the code and joins: then the server can prove it, too.
 
 The watcher is `client.Client` from the sources, so that what the executables say on the wire is judged by something
 that was not frozen. Both run with an almost empty environment, in a folder with a space in its name, and unpack
@@ -17,7 +20,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, ContextManager, Dict, Iterator, List, Optional, Tuple
 
 from display import display
 from environment import ROOT, SetupError, say
@@ -30,7 +33,8 @@ from rollcall.wire.address import Address
 
 PATIENCE = 60.0
 """Seconds for each step: far more than the slowest machine with a virus scanner takes."""
-GUEST = "Smoke test"
+GUEST, WATCHER = "Smoke test", "Smoke watcher"
+CODE = "KDWH-9RTC-4MXF"
 KEPT = ("DISPLAY", "XAUTHORITY", "SYSTEMROOT", "WINDIR")
 """What a program cannot do without: the display, and on Windows the system's folder (for sockets)."""
 
@@ -44,24 +48,55 @@ def smoke(server: Path, client: Path) -> None:
         bare = {key: env[key] for key in KEPT if key in env}
         bare.update({key: str(unpacked) for key in ("TMPDIR", "TMP", "TEMP")})
         bare.update({key: str(folder) for key in ("HOME", "LOCALAPPDATA", "USERPROFILE")})
-        with _running([str(server), "--host", "127.0.0.1", "--port", "0"], folder, bare) as started:
-            port = int(started.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)").group(1))
-            say(f"the server listens on port {port}")
-            arguments = ["--server", f"127.0.0.1:{port}", "--name", GUEST, "--connect", "--no-find"]
-            with _watching(port) as watcher, _running([str(client), *arguments], folder, bare) as window:
-                watcher.wait_until(lambda: GUEST in watcher.here.values(), "the client in the roster")
-                say("the client is in the roster")
-                window.ask_to_end()
-                window.wait_for_end("the client")
-                watcher.wait_until(lambda: GUEST not in watcher.here.values(), "the client's goodbye")
-                if watcher.reasons != [LEFT]:
-                    raise SetupError(f"the client went without a goodbye: {watcher.reasons}")
-            started.ask_to_end()
-            started.wait_for_end("the server")
-        left = sorted(path.name for path in unpacked.iterdir())
-        if left:
-            raise SetupError(f"left behind by the executables: {', '.join(left)}")
+        for room in (_open_room, _closed_room):
+            room(server, client, folder, bare)
+            left = sorted(path.name for path in unpacked.iterdir())
+            if left:
+                raise SetupError(f"left behind by the executables: {', '.join(left)}")
         say("both ended and left nothing behind")
+
+
+def _open_room(server: Path, client: Path, folder: Path, env: Dict[str, str]) -> None:
+    with _serving(server, folder, env) as (_, port):
+        with _watching(port) as watcher, _window(client, port, folder, env) as window:
+            watcher.wait_until(lambda: GUEST in watcher.here.values(), "the client in the roster")
+            say("the client is in the roster")
+            window.ask_to_end()
+            window.wait_for_end("the client")
+            watcher.wait_until(lambda: GUEST not in watcher.here.values(), "the client's goodbye")
+            if watcher.reasons != [LEFT]:
+                raise SetupError(f"the client went without a goodbye: {watcher.reasons}")
+
+
+def _closed_room(server: Path, client: Path, folder: Path, env: Dict[str, str]) -> None:
+    with _serving(server, folder, {**env, "ROLLCALL_JOIN_CODE": CODE}, "--trace") as (started, port):
+        with _window(client, port, folder, env) as window:
+            started.wait_for_line(r'^> client-\d+ \{"type":"room",.*"closed":true')
+            say("the client has asked through TLS what room this is")
+            with _watching(port, CODE) as watcher:
+                watcher.wait_until(lambda: WATCHER in watcher.here.values(), "who knows the code in the roster")
+                if GUEST in watcher.here.values():
+                    raise SetupError("the client came into a closed room without the code")
+            say("who knows the code is in the roster")
+            window.ask_to_end()
+            window.wait_for_end("the client")
+
+
+@contextmanager
+def _serving(server: Path, folder: Path, env: Dict[str, str], *more: str) -> Iterator[Tuple[_Started, int]]:
+    """The server and its port; asked to end, and waited for, in the end."""
+    with _running([str(server), "--host", "127.0.0.1", "--port", "0", *more], folder, env) as started:
+        port = int(started.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)").group(1))
+        say(f"the server listens on port {port}")
+        yield started, port
+        started.ask_to_end()
+        started.wait_for_end("the server")
+
+
+def _window(client: Path, port: int, folder: Path, env: Dict[str, str]) -> ContextManager[_Started]:
+    return _running(
+        [str(client), "--server", f"127.0.0.1:{port}", "--name", GUEST, "--connect", "--no-find"], folder, env
+    )
 
 
 class _Started:
@@ -148,9 +183,9 @@ def _running(command: List[str], folder: Path, env: Dict[str, str]) -> Iterator[
 
 
 @contextmanager
-def _watching(port: int) -> Iterator[_Watcher]:
+def _watching(port: int, code: str = "") -> Iterator[_Watcher]:
     events: queue.Queue[Event] = queue.Queue()
-    client = Client(Address("127.0.0.1", port), "Smoke watcher", events)
+    client = Client(Address("127.0.0.1", port), WATCHER, events, code=code)
     client.start()
     try:
         yield _Watcher(events)

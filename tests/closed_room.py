@@ -52,8 +52,8 @@ def room_with_keys(
 class TlsClient(RawClient):
     """A client inside TLS; what it says there is up to the test."""
 
-    def __init__(self, port: int, source: str = "") -> None:
-        super().__init__(port, source=source)
+    def __init__(self, port: int, source: str = "", buffer: int = 0) -> None:
+        super().__init__(port, source=source, buffer=buffer)
         try:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tls = CONTEXT.wrap_socket(self.socket)

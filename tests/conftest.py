@@ -98,6 +98,7 @@ def _children() -> List[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also what takes minutes: a soak, long runs of noise")
+    parser.addoption("--soak", metavar="SECONDS", type=float, default=600.0, help="how long the soak takes (600)")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

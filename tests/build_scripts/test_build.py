@@ -343,6 +343,7 @@ def script(file: Path, text: str) -> Path:
 
 SERVER = f'exec "{sys.executable}" "{ROOT / "server.py"}" "$@"'
 CLIENT = f'exec "{sys.executable}" "{ROOT / "client.py"}" "$2" "$3" "$4"'
+WINDOW = f'exec "{sys.executable}" "{ROOT / "client_gui.py"}" "$@"'
 
 
 @linux
@@ -350,14 +351,15 @@ CLIENT = f'exec "{sys.executable}" "{ROOT / "client.py"}" "$2" "$3" "$4"'
 @pytest.mark.parametrize(
     ("server", "client", "complaint"),
     [
-        (SERVER, CLIENT, ""),
+        (SERVER, WINDOW, ""),
         ("echo no >&2; exit 1", CLIENT, "printed nothing like .*\n.*no"),
         (SERVER, "exit 0", "still not: the client in the roster"),
         (SERVER, f"trap 'kill -9 $!' TERM; ({CLIENT}) & wait; exit 0", "the client went without a goodbye: .*lost"),
         (SERVER, f'touch "$TMPDIR/left.txt"; {CLIENT}', "left behind by the executables: left.txt"),
         (f"trap 'kill $!; wait $!; exit 7' TERM; ({SERVER}) & wait", CLIENT, "the server ended with 7"),
+        (f'[ -z "$ROLLCALL_JOIN_CODE" ] || exec echo no TLS; {SERVER}', CLIENT, "nothing like .*\n.*no TLS"),
     ],
-    ids=["good", "no server", "no client", "no goodbye", "leftover", "exit code"],
+    ids=["good", "no server", "no client", "no goodbye", "leftover", "exit code", "no closed room"],
 )
 def test_the_smoke_test_sees_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, client: str, complaint: str
