@@ -50,6 +50,10 @@ SLOW: Tuple[str, ...] = (
 )
 """What ``--fast`` leaves out. Named, and not the other way round: the tests of a new module are in it by themselves."""
 
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadgroup"]
+"""How pytest runs everything: in two processes, as most tests wait for something. Those of a file stay together, and so
+do all that show windows, which would take the focus from each other (see tests/conftest.py)."""
+
 COMMANDS: Dict[str, List[str]] = {"ruff": ["check", "--quiet", "."], "mypy": ["--no-error-summary"]}
 
 EXAMPLES = """\
@@ -85,7 +89,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if fast:
             env = {**env, "ROLLCALL_TESTS": "fast"}
         sys.stdout.flush()
-        tests = subprocess.run([python, "-m", "pytest", *arguments], cwd=ROOT, env=env, check=False)
+        side_by_side = [] if arguments else SIDE_BY_SIDE
+        tests = subprocess.run([python, "-m", "pytest", *side_by_side, *arguments], cwd=ROOT, env=env, check=False)
         if fast:
             found = mypy.communicate()[0].rstrip()
             if found:

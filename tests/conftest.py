@@ -101,6 +101,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", metavar="SECONDS", type=float, default=600.0, help="how long the soak takes (600)")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin looks for the groups
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """Where tests run in several processes: a file in one, and what shows windows in one, too."""
+    shows_windows = {item.path for item in items if "needs_display" in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = "display" if item.path in shows_windows else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("long") and not item.config.getoption("--long"):
         pytest.skip("takes minutes: run it with --long")
