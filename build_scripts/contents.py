@@ -21,6 +21,11 @@ UNUSED_MODULES = (
     # Mail, web, XML and what belongs to it.
     "ftplib", "http", "mimetypes", "netrc", "urllib.error", "urllib.request",
     "xml", "xmlrpc",
+    # Certificates in mails, which cryptography can do as well; of mail it needs the form of addresses only.
+    "cryptography.hazmat.primitives.serialization.pkcs7", "email._header_value_parser", "email.feedparser",
+    "email.generator", "email.headerregistry", "email.message", "email.parser", "email.policy", "importlib.metadata",
+    # A tool for programmers, and what it would save its numbers with.
+    "_compat_pickle", "_pickle", "pickle", "tracemalloc",
     # Tools for programmers.
     "_pyrepl", "bdb", "cmd", "code", "codeop", "doctest", "pdb", "pydoc", "pydoc_data", "rlcompleter", "test",
     "unittest",
