@@ -81,7 +81,7 @@ class Browser:
     def event_with(self, **wanted: Any) -> Dict[str, Any]:
         while True:
             state = self.event()
-            if all(state[name] == value for name, value in wanted.items()):
+            if all(state.get(name) == value for name, value in wanted.items()):
                 return state
 
     def close(self) -> None:
