@@ -101,7 +101,7 @@ class Publisher:
         self._resynced: Dict[Connection, float] = {}  # when whoever asks next gets its next snapshot, at the earliest
         self._asking: Dict[Connection, float] = {}  # who has asked too soon, and when its snapshot is due
         self._behind = False
-        self._board_line = b""  # what boards with names show
+        self._board_line = b""  # what all boards were told; empty if that differs
         self._pushed_rev = 0
         self._next_push = 0.0
 
@@ -258,6 +258,8 @@ class Publisher:
             # All lines first, then the sends: while it sends the roster moves on, and every revision that the
             # connections are apart is one more line to encode.
             lines = {seen: self._lines.line(form, seen) for seen in {seen for _, seen in behind}}
+            if form == BOARD and any(line != self._board_line for _, line in lines.values()):
+                self._board_line = b""  # not every board is told this
             for number, (connection, seen) in enumerate(behind, 1):
                 if number % SENDS_PER_BREATH == 0:
                     time.sleep(BREATH)
@@ -270,13 +272,13 @@ class Publisher:
         self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * (time.thread_time() - begun))
 
     def _look_at_class(self) -> None:
-        """Boards are behind if the class is not what they show."""
-        peers, self._class_moved = self._seen[BOARD], False
-        if peers:
+        """Boards are behind if the class is not what they were told last."""
+        moved, self._class_moved = self._class_moved, False
+        if moved:
             line = self._lines.line(BOARD, NEVER)[1]
             if line != self._board_line:
                 self._board_line = line
-                peers.update(dict.fromkeys(peers, NEVER))
+                self._seen[BOARD] = dict.fromkeys(self._seen[BOARD], NEVER)
 
     def _watch(self, connection: Connection) -> None:
         if not self._ended and connection.backlogged:
