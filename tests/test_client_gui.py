@@ -62,7 +62,7 @@ from rollcall.wire.class_messages import (
     Vanished,
 )
 from rollcall.wire.clock import monotonic
-from rollcall.wire.messages import Kick, Substitute
+from rollcall.wire.messages import BoardLink, Kick, Substitute
 from tests.client.closed_room import CODE, FEW, ClosedRoom
 from tests.helpers import (
     PATIENCE,
@@ -479,6 +479,12 @@ def test_a_teacher_removes_somebody_and_makes_a_code_for_a_substitute(tmp_path: 
         me.window.acts.show_message = lambda **options: me.said.append(options["message"])
         me.window.acts.follow(Done("substitute", None, "It opens nothing else.", "SUB-KDWH-9RTC"))
         assert "SUB-KDWH-9RTC" in me.said[0] and "SUB-KDWH" not in me.log
+        me.window.menus.menu.invoke("Show the address")
+        assert acts[2:] == [BoardLink()] and me.window.acts.sign.address == "h:1"
+        acts.pop()
+        me.window.acts.follow(Done("board_link", None, "10.0.0.5:1", "/board?link=pDq0"))
+        assert me.root.clipboard_get() == "http://h:1/board?link=pDq0" and "pDq0" not in me.log
+        me.window.acts.sign.close()
         me.window.acts.follow(Notice("kicked", "somebody of that name was removed", 7))
         me.until(lambda: me.teacher.status.cget("text") == "! Somebody of that name was removed.", "the notice")
         me.window.model.role = "member"

@@ -111,6 +111,20 @@ class Screen:
             unknown += self._children(window)
         return found
 
+    def title(self, window: int) -> str:
+        """What the window's title says (EWMH, _NET_WM_NAME); empty if it says nothing."""
+        name = ctypes.c_ulong(self._x.XInternAtom(self._display, b"_NET_WM_NAME", 0))
+        kind, count, rest = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_ulong()
+        form, text = ctypes.c_int(), ctypes.c_void_p()
+        found = [ctypes.byref(part) for part in (kind, form, count, rest, text)]
+        longest, any_type = ctypes.c_long(256), ctypes.c_ulong(0)
+        where = (self._display, ctypes.c_ulong(window), name, ctypes.c_long(0), longest, 0, any_type)
+        if self._x.XGetWindowProperty(*where, *found) != 0 or not text:
+            return ""
+        said = ctypes.string_at(text, count.value).decode("utf-8")
+        self._x.XFree(text)
+        return said
+
     def press_close(self, window: int) -> None:
         """What a window manager does when somebody presses the close button (ICCCM 4.1.2.7, WM_DELETE_WINDOW)."""
         self._ask(window, b"WM_DELETE_WINDOW")

@@ -13,6 +13,8 @@ from typing import Any, Callable, Dict, FrozenSet, NamedTuple, Union
 
 from protocol import KICKED, Error
 from rollcall.server.acting import Asker, NotDone
+from rollcall.server.machine import reachable_addresses
+from rollcall.wire.address import Address, is_loopback
 from rollcall.wire.class_messages import (
     Attendance,
     FollowClass,
@@ -23,7 +25,7 @@ from rollcall.wire.class_messages import (
     SaveClass,
     SetClass,
 )
-from rollcall.wire.messages import SUBSTITUTE, TEACHER, TYPES, Denied, Done, Kick, Substitute
+from rollcall.wire.messages import SUBSTITUTE, TEACHER, TYPES, BoardLink, Denied, Done, Kick, Substitute
 from rollcall.wire.text import counted, quoted
 
 log = logging.getLogger("rollcall.acts")
@@ -105,6 +107,19 @@ def _substitute(asker: Asker, message: Substitute) -> Done:
     return Done("substitute", message.ref, "until midnight", code)
 
 
+def _board_link(asker: Asker, message: BoardLink) -> Done:
+    room = asker.room
+    if not room.config.board:
+        raise NotDone("this server has no board: board = false in its settings")
+    address = Address(*asker.connection.own_address())
+    if is_loopback(address.host):  # a teacher at the server's own machine, which the others call by another address
+        address = reachable_addresses(room.config.host, address.port)[0].address
+    path = room.viewers.link() if room.viewers.closed else "/board"
+    text = "board_link: %s got a link to the board"  # not which one: it is a secret
+    room.journal.note(log, logging.INFO, text, asker.label, about=asker.address, member=True)
+    return Done("board_link", message.ref, str(address), path)
+
+
 def _about_class(name: str) -> Callable[[Asker, Any], Done]:
     """An act of ``class_acts.py``, which brings the record and its reports: only a server with a class needs them."""
 
@@ -122,6 +137,7 @@ _BOTH = frozenset((TEACHER, SUBSTITUTE))
 ACTS: Dict[type, Act] = {
     Kick: Act(_kick, _TEACHERS),
     Substitute: Act(_substitute, _TEACHERS),
+    BoardLink: Act(_board_link, _TEACHERS),
     FollowClass: Act(_about_class("follow"), _BOTH),
     SetClass: Act(_about_class("set_class"), _TEACHERS),
     LessonAct: Act(_about_class("lesson"), _BOTH),

@@ -180,7 +180,7 @@ class _Answer:
             self._send(303, _HTML, b"", [("Location", "/board"), *extra])
             return
         rev, entries = self._room.roster.snapshot()
-        state = board_state(rev, entries, self._may_see_names(head))
+        state = board_state(rev, entries, self._may_see_names(head), self._room.classroom.current())
         page = board_page(self._place, state, self._room.downloads.folder is not None)
         self._page(200, page, BOARD_POLICY)
 

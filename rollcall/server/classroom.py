@@ -33,6 +33,7 @@ from rollcall.wire.messages import MEMBER
 from rollcall.wire.text import counted, printable
 
 if TYPE_CHECKING:  # a server without a class does without them
+    from rollcall.server.class_entries import ClassList as BookList
     from rollcall.server.classes import ClassFolder
     from rollcall.server.lesson import Answer, LessonBook
     from rollcall.server.lesson_state import Fact, WallTime
@@ -64,7 +65,8 @@ class _Follower:
 
 class Classroom:
     """See the module. ``data`` is the folder of what is kept, or None if there is none. ``dismiss`` ends the connection
-    of a member whose place was taken by the same device; ``finish`` is `Publisher.finish`."""
+    of a member whose place was taken by the same device; ``finish`` is `Publisher.finish`; ``moved`` is called when
+    something may be another than it was, and every second."""
 
     def __init__(
         self,
@@ -74,9 +76,10 @@ class Classroom:
         dismiss: Callable[[int, Error], None] = lambda member, error: None,
         finish: Callable[[Connection], None] = lambda connection: None,
         wall_clock: Callable[[], float] = time.time,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
         self._config, self._journal, self._data = config, journal, data
-        self._dismiss, self._finish, self._wall_clock = dismiss, finish, wall_clock
+        self._dismiss, self._finish, self._wall_clock, self._moved = dismiss, finish, wall_clock, moved
         self._folder: Optional[ClassFolder] = None
         self.book: Optional[LessonBook] = None
         self._record: Optional[Record] = None
@@ -185,11 +188,13 @@ class Classroom:
         """A member has become late."""
         if self.book is not None:
             self.book.silent(member, seconds)
+            self._moved()
 
     def heard(self, member: int) -> None:
         """A late member is back."""
         if self.book is not None:
             self.book.heard(member)
+            self._moved()
 
     def gone(self, member: int, how: str, silent_for: float = 0.0) -> None:
         """A member is no more."""
@@ -207,6 +212,7 @@ class Classroom:
             self._registrar.hand_on(answer.facts)
         for member in answer.dismiss:
             self._dismiss(member, Error("replaced", "this computer has joined again under this name"))
+        self._moved()
         return answer
 
     def act(self, what: Callable[..., Answer], *given: Any, **more: Any) -> Answer:
@@ -239,6 +245,11 @@ class Classroom:
             return None
         self._offered_at = now
         return tuple(entry.name for entry in current.entries if entry.key.startswith("n:"))
+
+    def current(self) -> Optional[BookList]:
+        """The class and what has become of it, for whoever shows it; None where no class is expected."""
+        now = None if self.book is None else self.book.class_list()
+        return now if now is not None and now.classes else None
 
     # --- who follows --------------------------------------------------------------------------------------------
 
@@ -304,6 +315,7 @@ class Classroom:
                     self.reload()  # by a bell, or an estimate
                 if self._config.keep_awake:
                     (awake.hold if book.is_running else awake.release)()
+                self._moved()  # time alone makes somebody missing who was expected
                 with self._lock:
                     followers = list(self._followers.values())
                 for follower in followers:

@@ -13,9 +13,9 @@ import hashlib
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fff;--ink:#1b1d1f;--soft:#555b61;--line:#80868c;--good:#146638;--goodbg:#e6f3e9;
---warn:#7a4100;--warnbg:#fdeed9;--accent:#0b5cad;--onaccent:#fff;--panel:#f3f5f7}
+--bad:#a31515;--warn:#7a4100;--warnbg:#fdeed9;--accent:#0b5cad;--onaccent:#fff;--panel:#f3f5f7}
 @media (prefers-color-scheme:dark){:root{--paper:#12161a;--ink:#f1f3f5;--soft:#b6bdc4;--line:#7c858d;--good:#7bd69a;
---goodbg:#16301f;--warn:#ffc074;--warnbg:#3a2609;--accent:#7cb8ff;--onaccent:#0c1116;--panel:#1c2228}}
+--goodbg:#16301f;--bad:#ff8f85;--warn:#ffc074;--warnbg:#3a2609;--accent:#7cb8ff;--onaccent:#0c1116;--panel:#1c2228}}
 *{box-sizing:border-box}
 [hidden]{display:none!important}
 html{font:100%/1.5 system-ui,"Segoe UI",Roboto,"Noto Sans",sans-serif;background:var(--paper);color:var(--ink)}
@@ -45,7 +45,7 @@ footer{margin-top:3em;padding-top:1em;border-top:1px solid var(--line);color:var
 .board header{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1em;margin-bottom:.6em}
 .board h1{font-size:1.5em;line-height:1.2;margin:0}
 .board .count{font-size:1.5em;line-height:1.2;font-weight:700;margin:0;display:flex;flex-wrap:wrap;gap:0 1em}
-.here{color:var(--good)}.late{color:var(--warn)}
+.here{color:var(--good)}.late{color:var(--warn)}.bad{color:var(--bad)}
 .board .clock{margin:0 0 0 auto;color:var(--soft)}
 .board footer{margin-top:1em;padding:.5em 0 0}
 .notice{margin:0 0 .6em;padding:.4em .8em;border:3px dashed var(--warn);border-radius:.4em;background:var(--warnbg);
@@ -95,7 +95,11 @@ const by = id => document.getElementById(id);
 const list = by("tiles"), notice = by("notice"), pager = by("pager"), said = by("said"), clock = by("clock");
 const wall = matchMedia("(min-width:700px) and (min-height:420px)");
 const timeOf = when => when.toLocaleTimeString([], {hour: "2-digit", minute: "2-digit", hourCycle: "h23"});
-const words = state => state.here + " here" + (state.late ? ", " + state.late + " not answering" : "");
+const hereWords = state => state.here + (state.of === undefined ? "" : " of " + state.of) + " here";
+const words = state => [hereWords(state), state.late ? state.late + " not answering" : "", state.absent, state.other]
+  .filter(Boolean).join(", ");
+const moreWords = state => state.guests ? "+ " + state.guests + (state.guests === 1 ? " guest" : " guests")
+  : state.tiles.length && state.unnamed ? "+ " + state.unnamed + " without a name" : "";
 const items = new Map();
 let state = null, heard = Date.now(), brokenAt = 0, source = null, asked = false, page = 0, pages = 1, turning = true;
 let told = "", toldAt = 0, fitting = false, fittedAt = 0;
@@ -125,20 +129,22 @@ function draw() {
   const shown = state.tiles.map(([id, name, late]) => tile(id, name, late));
   const ids = new Set(state.tiles.map(([id]) => id));
   for (const id of items.keys()) if (!ids.has(id)) items.delete(id);
-  if (shown.length && state.unnamed) {
+  if (moreWords(state)) {
     const more = document.createElement("li");
     more.className = "tile more";
-    more.textContent = "+ " + state.unnamed + " without a name";
+    more.textContent = moreWords(state);
     shown.push(more);
   }
   if (shown.length !== list.children.length || shown.some((item, place) => list.children[place] !== item))
     list.replaceChildren(...shown);
-  by("here").textContent = state.here + " here";
+  by("here").textContent = hereWords(state);
   by("late").textContent = state.late + " not answering";
   by("late").hidden = !state.late;
-  by("alone").hidden = state.here + state.late > 0;
+  for (const id of ["absent", "other"]) { by(id).textContent = state[id] || ""; by(id).hidden = !state[id]; }
+  const anybody = state.here + state.late + (state.guests || 0) > 0;
+  by("alone").hidden = anybody;
   by("locked").hidden = state.named;
-  document.body.classList.toggle("numbers", !shown.length && state.here + state.late > 0);
+  document.body.classList.toggle("numbers", !shown.length && anybody);
   list.classList.toggle("many", shown.length > 40);
   document.documentElement.dataset.rev = state.rev;
   fitSoon();

@@ -212,17 +212,19 @@ _PORT_HINT = "the port behind the colon of the address above"
 def board_page(place: Place, state: BoardState, downloads: bool) -> str:
     """Who is here, on the wall. What stands in it is the state of this moment; the script goes on from there."""
     tiles = "".join(_tile(tile.name, tile.late) for tile in state.tiles)
-    if tiles and state.unnamed:
-        tiles += f'<li class="tile more">+ {state.unnamed} without a name</li>'
-    anybody = state.here + state.late > 0
+    if state.more:
+        tiles += f'<li class="tile more">{state.more}</li>'
+    anybody = state.anybody
     numbers = " numbers" if anybody and not tiles else ""
     late = f'<span class="late" id="late"{_hidden(not state.late)}>{state.late} not answering</span>'
+    absent = f'<span class="bad" id="absent"{_hidden(not state.absent)}>{state.absent}</span>'
+    other = f'<span class="soft" id="other"{_hidden(not state.other)}>{state.other}</span>'
     there = "Get the program, and be the first" if downloads else "Be the first"
     return _page(
         f"{place.room}: who is here",
         f"board{numbers}",
         f"""<header><h1>{escape(place.room)}</h1>
-<p class="count"><span class="here" id="here">{state.here} here</span>{late}</p>
+<p class="count"><span class="here" id="here">{state.here_text}</span>{late}{absent}{other}</p>
 <button type="button" id="pager" hidden></button>
 <p class="clock"><span class="unseen">Time: </span><span id="clock">{state.at}</span></p></header>
 <main><h2 class="unseen">Who is here</h2>

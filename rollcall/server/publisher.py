@@ -19,14 +19,17 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Deque, Dict, List, NamedTuple, Optional
 
 from rollcall.server.journal import Journal
 from rollcall.server.roster import Roster
-from rollcall.server.roster_lines import FORMS, NEVER, VERSION_1, RosterLines
+from rollcall.server.roster_lines import BOARD, FORMS, NEVER, VERSION_1, RosterLines
 from rollcall.server.stuck import Stuck
 from rollcall.wire.clock import BREATH, monotonic
 from rollcall.wire.connection import BACKLOGGED, SENT, Connection
+
+if TYPE_CHECKING:
+    from rollcall.server.class_entries import ClassList
 
 log = logging.getLogger("rollcall.publisher")
 
@@ -63,15 +66,21 @@ class _Order(NamedTuple):
 
 
 class Publisher:
-    """The thread that pushes ``roster`` to every connection that was added. Every public method is thread-safe."""
+    """The thread that pushes ``roster`` to every connection that was added, and ``the_class``, if there is one, to
+    boards. Every public method is thread-safe."""
 
     def __init__(
-        self, roster: Roster, epoch: str, journal: Journal, clock: Callable[[], float] = monotonic
+        self,
+        roster: Roster,
+        epoch: str,
+        journal: Journal,
+        clock: Callable[[], float] = monotonic,
+        the_class: Callable[[], Optional[ClassList]] = lambda: None,
     ) -> None:
         self._roster = roster
         self._journal = journal
         self._clock = clock
-        self._lines = RosterLines(roster, epoch)
+        self._lines = RosterLines(roster, epoch, the_class)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         # Appending and popping are atomic; the bell is rung after the append and cleared before the pops.
         self._inbox: Deque[_Order] = deque()
@@ -84,12 +93,15 @@ class Publisher:
         self._bell_in.setblocking(False)
         self._stopping = False
         self._ended = False
+        # True while the class may be another than boards show. It is lowered before the class is read.
+        self._class_moved = False
         # From here on: the publisher's thread only.
         self._stuck = Stuck(self._bell, clock)
         self._seen: Dict[str, Dict[Connection, int]] = {form: {} for form in FORMS}
         self._resynced: Dict[Connection, float] = {}  # when whoever asks next gets its next snapshot, at the earliest
         self._asking: Dict[Connection, float] = {}  # who has asked too soon, and when its snapshot is due
         self._behind = False
+        self._board_line = b""  # what all boards were told; empty if that differs
         self._pushed_rev = 0
         self._next_push = 0.0
 
@@ -118,6 +130,12 @@ class Publisher:
         """The roster has changed."""
         if not self._push_waits:
             self._ring()
+
+    def class_moved(self) -> None:
+        """Something in the class may be another, of which the roster knows nothing."""
+        if self._seen[BOARD]:  # a look from outside the thread: a board that is just being added gets it all anyway
+            self._class_moved = True
+            self.wake()
 
     def _ring(self) -> None:
         if self._bell_rung:
@@ -190,7 +208,7 @@ class Publisher:
         return max(0.0, min(patience)) if patience else None
 
     def _dirty(self) -> bool:
-        return self._behind or self._roster.rev != self._pushed_rev
+        return self._behind or self._class_moved or self._roster.rev != self._pushed_rev
 
     def _silence_bell(self) -> None:
         try:
@@ -229,6 +247,7 @@ class Publisher:
         begun = time.thread_time()
         rev, listed = self._roster.rev, self._roster.list_rev
         self._behind = False
+        self._look_at_class()
         for form, peers in self._seen.items():
             wanted = listed if form == VERSION_1 else rev
             behind = [
@@ -239,6 +258,8 @@ class Publisher:
             # All lines first, then the sends: while it sends the roster moves on, and every revision that the
             # connections are apart is one more line to encode.
             lines = {seen: self._lines.line(form, seen) for seen in {seen for _, seen in behind}}
+            if form == BOARD and any(line != self._board_line for _, line in lines.values()):
+                self._board_line = b""  # not every board is told this
             for number, (connection, seen) in enumerate(behind, 1):
                 if number % SENDS_PER_BREATH == 0:
                     time.sleep(BREATH)
@@ -249,6 +270,15 @@ class Publisher:
         self._lines.forget()  # snapshots of thousands need not wait in memory for the next push
         self._pushed_rev = rev
         self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * (time.thread_time() - begun))
+
+    def _look_at_class(self) -> None:
+        """Boards are behind if the class is not what they were told last."""
+        moved, self._class_moved = self._class_moved, False
+        if moved:
+            line = self._lines.line(BOARD, NEVER)[1]
+            if line != self._board_line:
+                self._board_line = line
+                self._seen[BOARD] = dict.fromkeys(self._seen[BOARD], NEVER)
 
     def _watch(self, connection: Connection) -> None:
         if not self._ended and connection.backlogged:

@@ -17,7 +17,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Set, Tuple
 
 from protocol import LOST, PROTOCOL_VERSION, REPLACED, Error, Message, __version__, encode
 from rollcall.server.allowance import LEAST_BURST, Allowance
@@ -40,6 +40,9 @@ from rollcall.wire.connection import BACKLOGGED, Connection, Trace
 from rollcall.wire.discovery import Answer
 from rollcall.wire.messages import RoomInfo
 from rollcall.wire.text import counted, quoted
+
+if TYPE_CHECKING:
+    from rollcall.server.class_entries import ClassList
 
 log = logging.getLogger("rollcall.server")
 
@@ -89,8 +92,9 @@ class Room:
         self.attempts = Attempts(clock)
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
         self.journal = Journal(clock=clock, most_at_once=2 * config.max_clients)
-        self.publisher = Publisher(self.roster, self.epoch, self.journal, clock)
-        self.classroom = Classroom(config, self.journal, data, self._take_place, self.publisher.finish)
+        self.publisher = Publisher(self.roster, self.epoch, self.journal, clock, self._class)
+        moved = self.publisher.class_moved
+        self.classroom = Classroom(config, self.journal, data, self._take_place, self.publisher.finish, moved=moved)
         self.sweeper = Sweeper(
             self.roster,
             self._on_sweep,
@@ -107,6 +111,9 @@ class Room:
         self._changed = threading.Condition(threading.Lock())
         self._connections: Dict[int, Connection] = {}
         self._teachers: Set[int] = set()
+
+    def _class(self) -> Optional[ClassList]:
+        return self.classroom.current()
 
     def start(self) -> None:
         """Start the threads that serve everybody."""

@@ -5,13 +5,16 @@ No threads and no lock: a `RosterLines` belongs to the publisher's thread.
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
 from protocol import Entry, delta_line, entry_json, entry_json_v1, list_line
 from rollcall.server.board_lines import board_event, board_state
 from rollcall.server.roster import Roster
 from rollcall.wire.messages import MEMBER
 from rollcall.wire.packing import pack
+
+if TYPE_CHECKING:
+    from rollcall.server.class_entries import ClassList
 
 NEVER = -1
 """The revision that a connection has seen before its first snapshot."""
@@ -29,9 +32,13 @@ Line = Tuple[int, bytes]
 
 
 class RosterLines:
-    """Encodes roster messages, each once, however many connections get it. Used by the publisher's thread only."""
+    """Encodes roster messages, each once, however many connections get it. Used by the publisher's thread only. For
+    boards ``the_class`` is asked what has become of the class."""
 
-    def __init__(self, roster: Roster, epoch: str) -> None:
+    def __init__(
+        self, roster: Roster, epoch: str, the_class: Callable[[], Optional[ClassList]] = lambda: None
+    ) -> None:
+        self._the_class = the_class
         self._roster = roster
         self._epoch = epoch
         # The JSON of each member's entry, as long as it is the same entry.
@@ -67,7 +74,7 @@ class RosterLines:
             # It cannot be told who is a teacher, and counts rows.
             return rev, list_line([entry_json_v1(entry) for entry in entries if entry.role == MEMBER])
         if form in (BOARD, BOARD_NUMBERS):
-            return rev, board_event(board_state(rev, entries, named=form == BOARD))
+            return rev, board_event(board_state(rev, entries, form == BOARD, self._the_class()))
         if len(self._fragments) > 2 * len(entries) + 100:
             self._fragments.clear()
         return rev, list_line([self._fragment(entry) for entry in entries], self._epoch, rev)

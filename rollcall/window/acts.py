@@ -1,4 +1,5 @@
-"""What a teacher does to the room: remove somebody, make a code for a substitute. The server decides, and answers.
+"""What a teacher does to the room: remove somebody, make a code for a substitute, get a link to
+the board. The server decides, and answers.
 
 Offered only to whom the server calls a teacher. Belongs to the window and its thread.
 """
@@ -11,7 +12,9 @@ from tkinter import messagebox, ttk
 from typing import Any, Callable, List, NamedTuple, Optional, Protocol
 
 from rollcall.client import events
+from rollcall.window.address_sign import AddressSign, browsers_address, link_of
 from rollcall.window.class_book import Act
+from rollcall.window.clipboard import Clipboard
 from rollcall.window.dialogs import answer
 from rollcall.window.faces import Faces
 from rollcall.window.listing import Listing
@@ -22,12 +25,14 @@ from rollcall.window.person_dialog import PersonDialog
 from rollcall.window.theme import Theme
 from rollcall.window.words import sentence
 from rollcall.wire.class_messages import MAX_MARKED, FollowClass, Identify, MarkAct
-from rollcall.wire.messages import MAX_SENTENCE, MEMBER, TEACHER, Kick, Substitute
+from rollcall.wire.messages import MAX_SENTENCE, MEMBER, TEACHER, TYPES, BoardLink, Kick, Substitute
 from rollcall.wire.text import counted
 
 MINUTES = {"at once": 0, "in 5 minutes": 5, "in 45 minutes": 45}
 """When somebody who was removed may come back."""
 
+
+BOARD_LINK = TYPES[BoardLink]
 
 NOBODY_TO_ASK = "That was not done: there is no connection. Try again when there is one."
 
@@ -47,6 +52,7 @@ class Window(Protocol):
     faces: Faces
     model: ClientModel
     notices: Notices
+    clipboard: Clipboard
     closed: bool
 
     @property
@@ -60,6 +66,7 @@ class Acts:
 
     def __init__(self, window: Window) -> None:
         self._window = window
+        self.sign = AddressSign(window.root, window.theme)
         # What a test puts something else in place of.
         self.ask_removal: Callable[..., Optional[Removal]] = ask_removal
         self.show_message: Callable[..., object] = messagebox.showinfo
@@ -115,6 +122,23 @@ class Acts:
         if self.are_allowed and not self._window.act(Substitute()):
             self._window.notices.show(NOBODY_TO_ASK, log=False)
 
+    def show_address(self) -> None:
+        """What to type, so large that it is read from the back; and for a teacher, the board's link to paste."""
+        if self._window.model.address:
+            self.sign.open(self._window.model.address)
+            if self.are_allowed:
+                self._window.act(BoardLink())
+
+    def _take_link(self, done: events.Done) -> None:
+        """The server's answer to that: where others reach it, and the link."""
+        address = browsers_address(self._window.model.address, done.note)
+        link = link_of(address, done.code)
+        self.sign.show(address)
+        if link:
+            self._window.clipboard.copy(link)
+            once = " It works once." if "?" in link else ""
+            self._window.notices.show(f"Copied the link to the board: paste it into its browser.{once}", log=False)
+
     def follow(self, event: events.Event) -> None:
         """What became of it, and what is asked by itself: of whom a teacher may see it, the class."""
         window = self._window
@@ -122,6 +146,8 @@ class Acts:
             window.act(FollowClass())
         elif isinstance(event, events.ClassListed):
             window.listing.book.take(event.message)
+        elif isinstance(event, events.Done) and event.act == BOARD_LINK:
+            self._take_link(event)
         elif isinstance(event, events.Done) and event.code:
             text = f"The code for a substitute, until midnight:\n\n{event.code}\n\n{event.note}".rstrip()
             options = {"title": "Substitute", "message": text, "parent": window.root}

@@ -79,6 +79,7 @@ class Menus:
                 label="Addresses and times", variable=commands.details, command=commands.show_details
             )
             self.menu.add_command(label="Projector", command=commands.project, accelerator="F11")
+            self.menu.add_command(label="Show the address", command=window.acts.show_address)
             self.menu.add_separator()
         self._build_look()
         self.menu.add_separator()

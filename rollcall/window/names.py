@@ -46,13 +46,6 @@ def first_name(name: str) -> str:
     return words[0] if words else name
 
 
-def short_name(name: str) -> str:
-    """For a tile that is read from 8 m: "Mia L." for "Mia Lee"."""
-    last, comma, first = name.partition(",")
-    words = f"{first} {last}".split() if comma and first.strip() else name.split()
-    return f"{words[0]} {words[-1][0]}." if len(words) > 1 and words[-1][0].isalpha() else name
-
-
 def is_nobodys_name(name: str) -> bool:
     """True for what is an account or a machine and no name, such as "student01"."""
     return _NOBODY.fullmatch(name.strip().casefold()) is not None

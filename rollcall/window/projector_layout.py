@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Dict, List, Tuple
 
 from protocol import HERE
-from rollcall.window.names import name_key, short_name
+from rollcall.window.names import name_key
 from rollcall.window.people import GUESTS, MISSING, SILENT, WORDS, Person, numbers
-from rollcall.wire.text import counted
+from rollcall.wire.text import counted, short_name
 
 MANY = 40
 """People up to whom the letters are `LEAST` of the height, and above whom `LEAST_OF_MANY`."""

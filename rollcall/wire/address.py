@@ -57,6 +57,15 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether that is this computer, by an address which is another computer on any other (RFC 1122, section
+    3.2.1.3; RFC 4291, section 2.5.3; RFC 6761, section 6.3)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
 def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
     """``HOST``, ``HOST:PORT``, ``[IPv6]:PORT`` or a bare IPv6 address, and whatever came along when it was pasted.
 

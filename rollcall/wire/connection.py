@@ -315,7 +315,7 @@ class Connection:
             return -1
 
 
-_SECRET = re.compile(rb'("(?:resume_token|instance|proof|data)"\s*:\s*"|"code"\s*:\s*"SUB)(?:[^"\\]|\\.)*')
+_SECRET = re.compile(rb'("(?:resume_token|instance|proof|data)"\s*:\s*"|"code"\s*:\s*"(?:SUB|/board))(?:[^"\\]|\\.)*')
 
 
 def trace_line(direction: str, connection: Connection, data: bytes) -> str:

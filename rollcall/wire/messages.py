@@ -1,9 +1,9 @@
 """The messages around the door of a room, and a teacher's acts: what comes with version 2 beside the roster.
 
 ``hello`` and ``room`` ask and tell what room this is, before anybody has given a name. ``auth`` carries the exchange in
-which both sides prove that they know the code (`rollcall.wire.scram`). Acts (``kick``, ``substitute``) are what only a
-teacher may do; each is answered with ``done`` or ``denied``, in the order in which they came, and a ``denied`` ends
-nothing. ``ref`` is a number of the asker's choice, which the answer repeats.
+which both sides prove that they know the code (`rollcall.wire.scram`). Acts (``kick``, ``substitute``,
+``board_link``) are what only a teacher may do; each is answered with ``done`` or ``denied``, in the order in which they
+came, and a ``denied`` ends nothing. ``ref`` is a number of the asker's choice, which the answer repeats.
 
 `protocol.py` encodes and decodes them with its own: this is the floor that it stands on. Each class is one message;
 `TYPES` gives its name on the wire, `READERS` what reads it. Optional fields that are None or empty are left out.
@@ -91,6 +91,14 @@ class Substitute:
 
 
 @dataclass(frozen=True)
+class BoardLink:
+    """How does a browser get to the board? `Done.code` is the path, which in a closed room shows names to the first
+    browser that opens it; `Done.note` is the address under which others reach this server."""
+
+    ref: Optional[int] = None
+
+
+@dataclass(frozen=True)
 class Done:
     """An act was done. ``note`` is what its teacher should know about it."""
 
@@ -119,8 +127,8 @@ class Notice:
     id: Optional[int] = None
 
 
-Around = Union[Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied, Notice, class_messages.AboutClass]
-AROUND = (Hello, RoomInfo, Auth, Kick, Substitute, Done, Denied, Notice, *class_messages.ABOUT_CLASS)
+Around = Union[Hello, RoomInfo, Auth, Kick, Substitute, BoardLink, Done, Denied, Notice, class_messages.AboutClass]
+AROUND = (Hello, RoomInfo, Auth, Kick, Substitute, BoardLink, Done, Denied, Notice, *class_messages.ABOUT_CLASS)
 
 TYPES: Mapping[type, str] = {
     **class_messages.TYPES,
@@ -129,6 +137,7 @@ TYPES: Mapping[type, str] = {
     Auth: "auth",
     Kick: "kick",
     Substitute: "substitute",
+    BoardLink: "board_link",
     Done: "done",
     Denied: "denied",
     Notice: "notice",
@@ -202,6 +211,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Around]] = {
     "auth": lambda fields: Auth(read.text(fields, "data", MAX_AUTH), read.text(fields, "device_id", MAX_TEXT, "")),
     "kick": _read_kick,
     "substitute": lambda fields: Substitute(_ref(fields)),
+    "board_link": lambda fields: BoardLink(_ref(fields)),
     "done": lambda fields: Done(
         read.text(fields, "act", MAX_TEXT), _ref(fields), _said(fields, "note", 1000), _said(fields, "code", MAX_TEXT)
     ),

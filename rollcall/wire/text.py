@@ -84,3 +84,10 @@ def check_name(name: object) -> str:
 def counted(number: float, noun: str) -> str:
     """The number with its noun, in the singular for one: ``1 client``, ``2 clients``."""
     return f"{number:.10g} {noun}" if number == 1 else f"{number:.10g} {noun}s"
+
+
+def short_name(name: str) -> str:
+    """For a tile that is read from 8 m: "Mia L." for "Mia Lee"."""
+    last, comma, first = name.partition(",")
+    words = f"{first} {last}".split() if comma and first.strip() else name.split()
+    return f"{words[0]} {words[-1][0]}." if len(words) > 1 and words[-1][0].isalpha() else name

@@ -29,6 +29,7 @@ from environment import SetupError, apt_install, environment
 from protocol import __version__
 from smoke import smoke
 from tests.helpers import PATIENCE, ROOT, Program, RawClient, wait_until
+from tests.webdriver import Chromium, needs_chromium
 from tests.x11 import Screen
 
 SCRIPTS = ROOT / "build_scripts"
@@ -220,6 +221,46 @@ class TestBuilt:
             assert client.lines == []
         assert unpacked(tmp_path) == []
         assert not list(tmp_path.rglob("*.log"))
+
+    @needs_chromium
+    def test_a_student_gets_the_program_with_a_browser_starts_it_and_is_here(
+        self, built: Result, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        folder, browsing = tmp_path / "downloads", tmp_path_factory.mktemp("chromium")  # its sockets need short paths
+        build.hand_out(build.Built(built.folder, built.server, built.client, []), folder)
+        (file,) = folder.iterdir()
+        total = hashlib.sha256(file.read_bytes()).hexdigest()
+        settings = tmp_path / "config.toml"
+        settings.write_text('[server]\nname = "Room 12"\ndownloads = "downloads"\n')
+        env = bare_environment(tmp_path)
+        arguments = ("--config", settings, "--host", "127.0.0.1", "--port", "0")
+        with Program(*arguments, executable=built.server, folder=tmp_path, env=env) as server:
+            port = serving(server)
+            with Chromium(browsing) as browser:
+                browser.open(f"http://127.0.0.1:{port}/")
+                assert browser.text(".button") == "Get the program for Linux" and total in browser.text("main")
+                address = browser.text(".address")
+                browser.run("document.querySelector('.button').click()")
+                got = browsing / file.name
+                wait_until(lambda: got.is_file() and got.stat().st_size == file.stat().st_size, "the download")
+                assert hashlib.sha256(got.read_bytes()).hexdigest() == total
+                with tarfile.open(got) as tar:
+                    tar.extractall(tmp_path / "mine")
+                (program,) = (tmp_path / "mine").glob("*/rollcall-client")
+                assert program.read_bytes() == built.client.read_bytes(), "what was just built"
+                typed = ("--no-find", "--name", "Ann")  # then the cursor waits for the address
+                with Screen() as screen, Program(*typed, executable=program, folder=tmp_path, env=env) as client:
+                    (window,) = wait_until(lambda: screen.shown("Rollcall"), "the window")
+                    screen.type(window, f"{address}\n")
+                    server.wait_for_line('joined: "Ann"')
+                    wait_until(lambda: screen.title(window) == "1 here – Rollcall", "the window to say so")
+                    browser.open(f"http://127.0.0.1:{port}/board")
+                    wait_until(lambda: browser.texts(".tile .name") == ["Ann"], "the wall to show Ann")
+                    client.send_signal(signal.SIGTERM)
+                    assert client.wait() == 0 and client.lines == []
+                wait_until(lambda: browser.text(".alone").startswith("Nobody is here yet."), "Ann to be gone")
+            server.send_signal(signal.SIGTERM)
+            assert server.wait() == 0
 
     @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root may change the root folder")
     def test_the_server_needs_only_the_c_library(self, built: Result, tmp_path: Path) -> None:

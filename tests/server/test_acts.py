@@ -13,6 +13,8 @@ import pytest
 from rollcall.server import acts
 from rollcall.server.acting import Asker
 from rollcall.server.acts import ACTS, perform
+from rollcall.server.machine import Reachable
+from rollcall.wire.address import Address
 from rollcall.wire.messages import SUBSTITUTE, TEACHER, Denied, Kick, Substitute
 from server import RollcallServer
 from tests.closed_room import TEACH, TlsClient, room_with_keys
@@ -166,6 +168,35 @@ class TestKick:
             assert other.join("Mr Lee", TEACH, "teacher", role="teacher", device_id="d")["role"] == "teacher"
 
 
+class TestBoardLink:
+    """What a teacher pastes into the browser of the board."""
+
+    def test_it_shows_names_to_one_browser_and_stands_in_no_log(
+        self, room: Room, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        server, port = room
+        with teacher_in(port) as teacher, RawClient(port) as ann:
+            joined(ann, "Ann")
+            assert act(teacher, type="board_link")["code"] == "/board", "whoever comes may see names here"
+            server.room.viewers.closed = True
+            done = act(teacher, type="board_link", ref=3)
+            assert (done["act"], done["ref"], done["note"]) == ("board_link", 3, f"127.0.0.1:{port}")
+            assert server.room.viewers.redeem(done["code"].partition("?link=")[2]) is not None
+            assert act(ann, type="board_link")["message"] == "only a teacher may do that"
+        wait_until(lambda: caplog.text.count("got a link to the board") == 2, "the log to tell")
+        assert done["code"].partition("=")[2] not in caplog.text
+
+    def test_without_a_board_there_is_none_and_others_hear_the_address_that_is_not_this_computers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with room_with_keys(tmp_path, teacher_code=TEACH, board=False) as (_, port), teacher_in(port) as teacher:
+            assert "board = false" in act(teacher, type="board_link")["message"]
+        monkeypatch.setattr(acts, "reachable_addresses", lambda host, port: [Reachable(Address("10.0.0.5", port))])
+        with room_with_keys(tmp_path, teacher_code=TEACH) as (_, port), teacher_in(port) as teacher:
+            assert act(teacher, type="board_link")["note"] == f"10.0.0.5:{port}"
+
+
 class TestSubstitute:
     """A code until midnight, for somebody who may do little."""
 
@@ -183,6 +214,7 @@ class TestSubstitute:
             member = joined(ann, "Ann")["member_id"]
             for kind in ("kick", "substitute"):
                 assert act(deputy, type=kind, id=member)["message"] == "only a teacher may do that"
+            assert act(deputy, type="board_link")["message"] == "only a teacher may do that"
             assert "SUB" in second and second not in (tmp_path / "server-0.json").read_text()
             roles = {entry.name: entry.role for entry in server.room.roster.snapshot().entries}
             assert roles == {"Ms Hill": "teacher", "Mr Lee": "substitute", "Ann": "member"}

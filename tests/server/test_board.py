@@ -81,7 +81,7 @@ class Browser:
     def event_with(self, **wanted: Any) -> Dict[str, Any]:
         while True:
             state = self.event()
-            if all(state[name] == value for name, value in wanted.items()):
+            if all(state.get(name) == value for name, value in wanted.items()):
                 return state
 
     def close(self) -> None:
@@ -335,6 +335,42 @@ def test_the_board_follows_who_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert [name for _, name, _ in browser.event_with(unnamed=1)["tiles"]] == ["Ann"]
             ann.send({"type": "leave"})
             assert browser.event_with(here=0, late=0)["tiles"] == []
+
+
+def test_the_board_is_exact_while_a_class_joins_leaves_is_cut_off_and_dies() -> None:
+    with running_server(heartbeat_interval=0.3, connection_timeout=1.2) as (server, port), ExitStack() as stack:
+        browser = stack.enter_context(Browser(port, "GET /board/events"))
+        clients = {f"Student {number}": stack.enter_context(RawClient(port)) for number in range(30)}
+        for name, client in clients.items():
+            client.register(name, roster=False)
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(0.1):
+                for client in list(clients.values()):
+                    client.send({"type": "ping"})
+
+        def assert_exact(here: int) -> None:
+            tiles = browser.event_with(here=here, late=0)["tiles"]
+            assert [(name, late) for _, name, late in tiles] == [(name, 0) for name in clients]
+            assert {name for _, name, _ in tiles} == {entry.name for entry in server.room.roster.snapshot().entries}
+
+        beating = threading.Thread(target=beat, name="beating")
+        beating.start()
+        try:
+            assert_exact(30)
+            for name in [f"Student {number}" for number in range(0, 30, 3)]:
+                clients.pop(name).send({"type": "leave"})
+            assert_exact(20)
+            for name in [f"Student {number}" for number in range(1, 30, 3)][:5]:
+                clients.pop(name).socket.close()
+            assert_exact(15)
+            for number in range(16, 30, 3):
+                del clients[f"Student {number}"]  # its connection stays, and nothing comes any more
+            assert_exact(10)
+        finally:
+            over.set()
+            beating.join()
 
 
 def test_a_page_from_elsewhere_gets_no_events(shared: int) -> None:

@@ -7,6 +7,8 @@ from typing import List
 
 from protocol import HERE, LATE, Entry
 from rollcall.server.board_lines import MAX_TILES, Tile, board_event, board_state, sort_key
+from rollcall.server.class_entries import ClassEntry, ClassList
+from rollcall.server.facts import STATES
 from rollcall.server.roster import Caller, Roster
 from rollcall.server.roster_lines import BOARD, BOARD_NUMBERS, NEVER, RosterLines
 from rollcall.wire.messages import TEACHER
@@ -29,6 +31,37 @@ def test_numbers_only_where_names_may_not_be_seen_or_are_too_many() -> None:
     assert b"Ann" not in board_event(state)
     crowd = board_state(1, [entry(number, f"S{number}") for number in range(MAX_TILES + 1)], named=True)
     assert (crowd.here, crowd.tiles, crowd.named) == (MAX_TILES + 1, (), True)
+
+
+def the_class(*entries: ClassEntry, guests: int = 0, **counts: int) -> ClassList:
+    listed = sum(counts.values())
+    return ClassList(1, True, entries, (), ("7b",), "l", None, None, "", False, counts, listed, guests)
+
+
+def test_with_a_class_the_missing_and_the_guests_are_numbers_and_the_rest_are_names_of_the_list() -> None:
+    people = (
+        ClassEntry("n:Ann Lee", "Ann Lee", "here"), ClassEntry("n:Ann Long", "Ann Long", "here"),
+        ClassEntry("n:Oak, Ben", "Oak, Ben", "silent"), ClassEntry("n:Cem", "Cem Y", "missing"),
+        ClassEntry("g:4", "Zed", "here", class_name="guest"),
+    )  # fmt: skip
+    counts = {"here": 2, "silent": 1, "missing": 2, "left": 1, "expected": 0, "excused": 1}
+    state = board_state(9, [], True, the_class(*people, guests=1, **counts))
+    assert [tile.name for tile in state.tiles] == ["Ann Lee", "Ann Long", "Ben O."] and state.tiles[2].late
+    assert (state.here_text, state.late) == ("2 of 7 here", 1)
+    assert (state.absent, state.other) == ("2 missing, 1 left", "1 excused")
+    assert state.more == "+ 1 guest" and b"Cem" not in board_event(state) and b"Zed" not in board_event(state)
+    told = json.loads(board_event(state)[6:])
+    assert (told["of"], told["guests"], told["absent"]) == (7, 1, "2 missing, 1 left")
+    alone = board_state(9, [], True, the_class(guests=2))
+    assert alone.anybody and not board_state(9, [], True, the_class(people[3], missing=1)).anybody
+    numbers = board_state(9, [entry(1, "Ann")], False, the_class(*people, **counts))
+    assert (numbers.here, numbers.listed, numbers.absent) == (1, None, ""), "numbers only tell nothing of a class"
+
+
+def test_every_state_of_a_class_is_counted_on_the_board() -> None:
+    state = board_state(1, [], True, the_class(**dict.fromkeys(STATES, 1)))
+    counted = state.here + state.late + len(f"{state.absent}, {state.other}".split(", "))
+    assert counted == len(STATES) == state.listed
 
 
 def test_names_sort_as_people_sort_them() -> None:

@@ -15,6 +15,7 @@ from rollcall.server.roster import Sweep
 from server import RollcallServer
 from tests.closed_room import ITERATIONS, TEACH, TlsClient
 from tests.helpers import PATIENCE, RawClient, ServerProgram, wait_until
+from tests.server.test_board import Browser, ask
 
 NAMES = ("Ann Lee", "Ben Oak", "Cem Yılmaz", "Dora Größl")
 
@@ -140,6 +141,35 @@ def test_a_lesson_from_the_choice_of_a_class_to_its_table(tmp_path: Path) -> Non
             assert "Ann Lee" in json.dumps(table, ensure_ascii=False)
     found = sorted(path.suffix for path in (tmp_path / "attendance").iterdir())
     assert found == [".csv", ".html"]
+
+
+def test_the_board_follows_the_class_and_never_says_who_is_missing(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    lasting: Dict[str, Any] = {"heartbeat_interval": 60.0, "connection_timeout": 120.0, "late_after": 0.0}
+    with lesson_server(tmp_path, **lasting) as (server, port):
+        server.room.viewers.closed = False
+        with RawClient(port) as ann, RawClient(port) as guest, Teacher(port) as teacher:
+            with Browser(port, "GET /board/events") as board:
+                ann.register("ann lee")
+                assert "of" not in board.event_with(here=1)
+                assert teacher.act("set_class", classes=["7b"])["type"] == "done"
+                state = board.event_with(other="3 expected")
+                assert (state["here"], state["of"], state["tiles"]) == (1, 4, [[0, "Ann L.", 0]])
+                assert teacher.act("lesson", do="begin")["type"] == "done"
+                board.event_with(absent="3 missing")
+                guest.register("Zed")
+                board.event_with(guests=1, here=1)
+                assert teacher.act("mark", names=["Ben Oak"], kind="excused")["type"] == "done"
+                board.event_with(absent="2 missing", other="1 excused")
+                ann.send({"type": "leave"})
+                state = board.event_with(absent="2 missing, 1 left", here=0)
+                assert state["tiles"] == [] and "Zed" not in json.dumps(state)
+            page = ask(port, "GET /board")[2].decode()
+            assert ">0 of 4 here<" in page and ">2 missing, 1 left<" in page and "+ 1 guest" in page
+            assert not any(name in page for name in ("Ann", "Ben", "Cem", "Dora", "Zed"))
+            server.room.viewers.closed = True
+            page = ask(port, "GET /board")[2].decode()
+            assert ">1 here<" in page and "missing" not in page.partition("<script>")[0].partition("</style>")[2]
 
 
 def wait_for_line(teacher: Teacher) -> None:

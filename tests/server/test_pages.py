@@ -178,12 +178,12 @@ def contrast(one: str, other: str) -> float:
 
 def test_the_colours_can_be_told_apart_in_light_and_in_dark() -> None:
     light, dark = (colours(block) for block in re.findall(r":root\{([^}]*)\}", STYLE))
-    assert set(light) == set(dark) and len(light) == 11
+    assert set(light) == set(dark) and len(light) == 12
     for theme in (light, dark):
         for text, paper in (
             ("ink", "paper"), ("soft", "paper"), ("soft", "panel"), ("ink", "panel"), ("good", "paper"),
-            ("warn", "paper"), ("warn", "warnbg"), ("ink", "goodbg"), ("ink", "warnbg"), ("accent", "paper"),
-            ("onaccent", "accent"),
+            ("bad", "paper"), ("warn", "paper"), ("warn", "warnbg"), ("ink", "goodbg"), ("ink", "warnbg"),
+            ("accent", "paper"), ("onaccent", "accent"),
         ):  # fmt: skip
             assert contrast(theme[text], theme[paper]) >= 4.5, (text, paper)
         for line, paper in (("line", "paper"), ("line", "panel"), ("good", "goodbg"), ("warn", "warnbg")):

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from rollcall.window.names import clipped, first_name, fold, is_nobodys_name, name_key, short_name
+from rollcall.window.names import clipped, first_name, fold, is_nobodys_name, name_key
+from rollcall.wire.text import short_name
 
 
 @pytest.mark.parametrize(

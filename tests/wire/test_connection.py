@@ -219,6 +219,8 @@ def test_a_trace_gets_what_was_sent_and_shows_it_escaped() -> None:
         assert shown == '< client-1 {"type":"register","instance": "…","resume_token":"…","name":"Ann"}'
         shown = trace_line("<", connection, b'{"type":"auth","data":"n=class,r=x","proof":"5f","code":"SUB-7H2K"}\n')
         assert shown == '< client-1 {"type":"auth","data":"…","proof":"…","code":"SUB…"}'
+        shown = trace_line(">", connection, b'{"type":"done","act":"board_link","code":"/board?link=pDq0"}\n')
+        assert shown == '> client-1 {"type":"done","act":"board_link","code":"/board…"}'
         assert "kicked" in trace_line(">", connection, b'{"type":"error","code":"kicked"}\n')
 
 
