@@ -98,7 +98,8 @@ def replace(path: Path, data: bytes) -> None:
 
 def remove(path: Path) -> None:
     """Delete the file. One that is not there is gone already."""
-    patiently(lambda: path.unlink(missing_ok=True))
+    with contextlib.suppress(FileNotFoundError):
+        patiently(lambda: os.unlink(path))
 
 
 def move(path: Path, target: Path) -> None:
