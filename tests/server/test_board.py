@@ -289,7 +289,7 @@ def test_browsers_that_ask_for_nothing_or_slowly_are_gone_at_the_deadline(caplog
 
 def test_a_download_lasts_as_long_as_blocks_are_taken_and_no_longer(files: Path) -> None:
     (files / NAME).write_bytes(os.urandom(20 * BLOCK))
-    with serving(files, registration_timeout=0.2) as (server, port), ExitStack() as stack:
+    with serving(files, registration_timeout=0.5) as (server, port), ExitStack() as stack:
         slow = stack.enter_context(Browser(port, f"GET /downloads/{NAME}", buffer=8192))
         stalled = stack.enter_context(Browser(port, f"GET /downloads/{NAME}", buffer=8192))
         assert slow.head()[0] == 200
