@@ -12,7 +12,7 @@ import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional
 
 import hypothesis
 import pytest
@@ -108,6 +108,12 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     for item in items:
         group = "display" if item.path in shows_windows else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> Optional[str]:
+    """Short names for long values: pytest puts a test's name into the environment, and Windows takes 32,767
+    characters there."""
+    return ascii(val[:50]) + "..." if isinstance(val, (str, bytes)) and len(val) > 1000 else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -77,14 +77,14 @@ def make_link(link: Path, target: Path) -> None:
         pytest.skip("this system said that it made a symbolic link, and there is none")
 
 
-def held_open(monkeypatch: pytest.MonkeyPatch, call: str, times: int) -> List[str]:
+def held_open(monkeypatch: pytest.MonkeyPatch, call: str, times: int, name: str = "") -> List[str]:
     """For so many calls a function of ``os`` is refused, as on Windows where somebody (a scanner, a backup, a person
-    who looks) has the file open; the list says for what."""
+    who looks) has the file open; the list says for what. With a ``name``: only for files of that name."""
     refused: List[str] = []
     real = getattr(os, call)
 
     def refuse(path: Any, *more: Any, **options: Any) -> Any:
-        if len(refused) < times:
+        if len(refused) < times and (not name or os.path.basename(path) == name):
             refused.append(str(path))
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return real(path, *more, **options)

@@ -89,18 +89,29 @@ def replace(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # before the rename: else a power cut may leave an empty file under the new name
-        patiently(lambda: os.replace(temporary, target))
+        move(Path(temporary), Path(target))
     except BaseException:
         with contextlib.suppress(OSError):  # what went wrong before is what must be told
-            patiently(lambda: os.unlink(temporary))
+            remove(Path(temporary))
         raise
+
+
+def remove(path: Path) -> None:
+    """Delete the file. One that is not there is gone already."""
+    with contextlib.suppress(FileNotFoundError):
+        patiently(lambda: os.unlink(path))
+
+
+def move(path: Path, target: Path) -> None:
+    """Put the file in the place of ``target``, whatever stands there."""
+    patiently(lambda: os.replace(path, target))
 
 
 def put_aside(path: Path, suffix: str) -> Path:
     """Rename the file, or what a link leads to, to its name with ``suffix``; returns the new path."""
     target = Path(os.path.realpath(path))
     aside = target.with_name(target.name + suffix)
-    patiently(lambda: os.replace(target, aside))
+    move(target, aside)
     return aside
 
 
@@ -113,7 +124,7 @@ def locked(path: Path) -> Iterator[None]:
     drive without locks, a folder that may not be written), or where somebody holds it for ever, the work goes on.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _open_lock(path)
     except OSError:
         yield
         return
@@ -126,6 +137,10 @@ def locked(path: Path) -> Iterator[None]:
                 msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
     finally:
         os.close(descriptor)
+
+
+def _open_lock(path: Path) -> int:
+    return patiently(lambda: os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _lock(descriptor: int) -> bool:
@@ -151,7 +166,7 @@ class Hold:
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = _open_lock(path)
         try:
             if sys.platform == "win32":
                 msvcrt.locking(self._descriptor, msvcrt.LK_NBLCK, 1)

@@ -53,7 +53,14 @@ def _home() -> Optional[Path]:
 
 
 def _windows() -> Optional[Path]:
-    """What the system says, if the package ``platformdirs`` is there to ask it, or else the environment."""
+    """``LOCALAPPDATA``, or what the system says, if the package ``platformdirs`` is there to ask it, or the profile.
+
+    The variable comes first, as on other systems: a server without the package and a client that brings it along must
+    look in one place, also where somebody has set another.
+    """
+    local = _absolute(os.environ.get("LOCALAPPDATA"))
+    if local is not None:
+        return local / NAME
     try:
         from platformdirs import user_data_dir
     except ImportError:
@@ -62,10 +69,8 @@ def _windows() -> Optional[Path]:
         said = _absolute(user_data_dir(NAME, appauthor=False))
     if said is not None:
         return said
-    local, profile = _absolute(os.environ.get("LOCALAPPDATA")), _absolute(os.environ.get("USERPROFILE"))
-    if local is None and profile is not None:
-        local = profile / "AppData" / "Local"
-    return local / NAME if local is not None else None
+    profile = _absolute(os.environ.get("USERPROFILE"))
+    return profile / "AppData" / "Local" / NAME if profile is not None else None
 
 
 def _absolute(text: Optional[str]) -> Optional[Path]:

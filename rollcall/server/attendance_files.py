@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import List, Optional
 
-from rollcall.program.files import patiently, replace
+from rollcall.program import files
 from rollcall.server.facts import Lesson, LessonTable
 from rollcall.server.report_html import page
 from rollcall.server.report_values import lesson_csv
@@ -49,16 +49,16 @@ def write(data: Path, table: LessonTable, before: Optional[Lesson] = None, delim
         return []
     folder = data / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files = [folder / (stem(table.lesson) + ending) for ending in ENDINGS]
-    for file, content in zip(files, (lesson_csv(table, delimiter), page(lesson_sheet(table)))):
-        replace(file, content)
-    return files
+    both = [folder / (stem(table.lesson) + ending) for ending in ENDINGS]
+    for file, content in zip(both, (lesson_csv(table, delimiter), page(lesson_sheet(table)))):
+        files.replace(file, content)
+    return both
 
 
 def remove(data: Path, lesson: Lesson) -> None:
     """Delete the files of that lesson, if there are any."""
     for ending in ENDINGS:
-        _unlink(data / FOLDER / (stem(lesson) + ending))
+        files.remove(data / FOLDER / (stem(lesson) + ending))
 
 
 def exist(data: Path, lesson: Lesson) -> bool:
@@ -71,7 +71,7 @@ def expire(data: Path, before: float) -> None:
     day = time.strftime("%Y-%m-%d", time.localtime(max(0.0, before)))
     for file in ours(data):
         if file.name[:10] < day:
-            _unlink(file)
+            files.remove(file)
 
 
 def ours(data: Path) -> List[Path]:
@@ -80,7 +80,3 @@ def ours(data: Path) -> List[Path]:
     if not folder.is_dir():
         return []
     return sorted(file for file in folder.iterdir() if _OURS.fullmatch(file.name))
-
-
-def _unlink(file: Path) -> None:
-    patiently(lambda: file.unlink(missing_ok=True))

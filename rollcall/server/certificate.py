@@ -166,7 +166,7 @@ def _context(file: Path, key_file: Optional[Path]) -> ssl.SSLContext:
     from rollcall.wire.secure import server_context
 
     try:
-        return server_context(str(file), None if key_file is None else str(key_file))
+        return files.patiently(lambda: server_context(str(file), None if key_file is None else str(key_file)))
     except ssl.SSLError as error:
         reason = error.reason or ""
         if reason == "KEY_VALUES_MISMATCH":
@@ -235,7 +235,7 @@ def _write_once(file: Path, data: bytes) -> None:
         except FileExistsError:
             pass  # the other server was faster: its certificate is the one
         except OSError:
-            files.patiently(lambda: os.replace(part, file))  # a file system without links, such as FAT
+            files.move(Path(part), file)  # a file system without links, such as FAT
     finally:
         with contextlib.suppress(OSError):
-            files.patiently(lambda: os.unlink(part))  # it holds the key
+            files.remove(Path(part))  # it holds the key

@@ -146,7 +146,7 @@ class ClassFolder:
                 self.write(class_name, rest)
             else:
                 try:
-                    os.unlink(path)
+                    files.remove(path)
                 except OSError as error:
                     raise ClassError(f"{path} cannot be removed: {reason(error)}") from None
         return found

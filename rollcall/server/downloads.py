@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from rollcall.program.files import patiently
+
 BLOCK = 64 * 1024
 """Bytes read and sent at once."""
 
@@ -123,11 +125,11 @@ class Downloads:
 
     def _open_listed(self, name: str) -> Optional[OpenFile]:
         assert self.folder is not None
-        flags = os.O_RDONLY
+        path, flags = self.folder / name, os.O_RDONLY
         for more in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):  # what the platform has
             flags |= getattr(os, more, 0)
         try:
-            descriptor = os.open(self.folder / name, flags)
+            descriptor = patiently(lambda: os.open(path, flags))
         except OSError:
             return None
         status = os.fstat(descriptor)

@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from rollcall.program.files import replace
+from rollcall.program.files import patiently, remove, replace
 from rollcall.server import attendance_files
 from rollcall.server.classes import SUFFIX, ClassFolder
 from rollcall.server.record_file import NAME, WritableRecord, damaged_files, reading
@@ -93,10 +93,10 @@ def _forget_files(data: Path, classes: Path, facts: Recorded, traces: Traces, lo
         lines = search.without_lines(file)
         if lines:
             yield f"{file}: {counted(lines, 'line')} taken out"
-        if lines and not file.read_bytes().strip():
-            file.unlink()
+        if lines and not patiently(file.read_bytes).strip():
+            remove(file)
     for file in damaged_files(data):
-        file.unlink()
+        remove(file)
         yield f"{file}: deleted, because nothing can be taken out of a damaged database"
 
 
@@ -105,16 +105,23 @@ def expire_log(log: Path, before: float) -> None:
     at the start of a server. Raises OSError."""
     day = time.strftime("%Y-%m-%d", time.localtime(max(0.0, before)))
     for file in with_older([log]):
-        with open(file, "rb") as old:
-            if not _is_older(old.readline(), day):
-                continue
-            # In order, as they were written; the lines of a traceback have no date and go with the one before.
-            line = next((line for line in old if _DATED.match(line) and not _is_older(line, day)), b"")
-            rest = line + old.read()
+        rest = _since(file, day)
+        if rest is None:
+            continue
         if rest:
             replace(file, rest)
         else:
-            file.unlink()
+            remove(file)
+
+
+def _since(file: Path, day: str) -> Optional[bytes]:
+    """The lines from that day on; None if there are no others."""
+    with patiently(lambda: open(file, "rb")) as old:
+        if not _is_older(old.readline(), day):
+            return None
+        # In order, as they were written; the lines of a traceback have no date and go with the one before.
+        line = next((line for line in old if _DATED.match(line) and not _is_older(line, day)), b"")
+        return line + old.read()
 
 
 _DATED = re.compile(rb"\d{4}-\d\d-\d\d ")

@@ -3,7 +3,8 @@
 Clients keep the keys that they derived of a code, for its salt and count. So these stay as long as the code does, and a
 code that the server made itself (``join_code = "auto"``) stays until somebody deletes the file. It holds what can
 check a proof, not the codes themselves, but for that one, which is on the board anyway; it is a secret all the same
-(mode 0600). A file that is damaged is put aside and told: new salts are no harm, and a new code must be seen.
+(mode 0600). A file that is damaged is put aside and told: new salts are no harm, and a new code must be seen. One that
+cannot be read, which says nothing about what is in it, stays as it is: this run keeps nothing.
 
 No threads and no state.
 """
@@ -14,7 +15,7 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 from rollcall.program import files
 from rollcall.wire.codes import UnfitCode, join_code
@@ -61,23 +62,33 @@ class KeptCodes:
         return cls(secret, keys, code, until)
 
 
-def read(file: Path, warn: Callable[[str], None]) -> KeptCodes:
-    """What is kept in ``file``: nothing if it is not there. ``warn`` gets a sentence if it is there and of no use."""
+def read(file: Path, warn: Callable[[str], None]) -> Optional[KeptCodes]:
+    """What is kept in ``file``: nothing if it is not there, or was put aside as damaged; None if it is there and cannot
+    be read, and then must not be written over. ``warn`` gets a sentence if it is there and of no use."""
     try:
         return KeptCodes.from_text(files.read(file, LARGEST_FILE).decode("utf-8"))
     except FileNotFoundError:
         return KeptCodes()
-    except (OSError, ValueError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        why = (error.strerror or str(error)) if isinstance(error, OSError) else "it is damaged"
-    warn(
-        f"{printable(str(file), 300)}: what was kept of this room's codes cannot be read ({why}). "
-        "Clients have to derive their keys again, and a code that the server made itself is a new one"
-    )
+    except OSError as error:
+        warn(
+            f"{_said(file, error.strerror or str(error))} until the file can be read again; it is left as it is. "
+            "Let the server's user read it, or delete it"
+        )
+        return None
+    except ValueError:  # UnicodeDecodeError and JSONDecodeError, too
+        warn(_said(file, "it is damaged"))
     try:
         files.put_aside(file, ".damaged")
     except OSError:
         pass  # then `write` fails as well, and says so
     return KeptCodes()
+
+
+def _said(file: Path, why: str) -> str:
+    return (
+        f"{printable(str(file), 300)}: what was kept of this room's codes cannot be read ({why}). "
+        "Clients have to derive their keys again, and a code that the server made itself is a new one"
+    )
 
 
 def write(file: Path, kept: KeptCodes, warn: Callable[[str], None]) -> None:

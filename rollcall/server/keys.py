@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -137,7 +136,7 @@ class RoomKeys:
             return
         try:
             if files.read(file, 4096) == ours.to_text().encode("ascii"):
-                files.patiently(lambda: os.unlink(file))
+                files.remove(file)
         except OSError:
             pass  # it says nothing any more anyway
 
@@ -175,6 +174,8 @@ def room_keys(config: ServerConfig, folder: Optional[Path], warn: Warn, iteratio
     certificate = _certificate(config, folder, name, warn)
     file = None if folder is None else folder / f"{name}.json"
     before = KeptCodes() if file is None else kept_codes.read(file, warn)
+    if before is None:  # it is there, and may be whole
+        before, file = KeptCodes(), None
     kept = KeptCodes(before.secret, {}, before.join_code if config.join_code == AUTO else "", before.substitute_until)
     if config.join_code == AUTO and not kept.join_code:
         kept.join_code = new_code()

@@ -17,7 +17,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, Optional
 
-from rollcall.program.files import patiently
+from rollcall.program.files import move, patiently
 
 MEGABYTE = 1_000_000
 
@@ -61,7 +61,7 @@ class LogFile:
             return self._again()
         if self._most and ours.st_size and ours.st_size + size > self._most:
             self.close()  # Windows moves no file that is open
-            patiently(lambda: os.replace(self._path, f"{self._path}.1"))
+            move(Path(self._path), Path(f"{self._path}.1"))
             return self._again()
         return self.stream
 

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Iterable, List, Sequence, Tuple
 
-from rollcall.program.files import replace
+from rollcall.program.files import patiently, replace
 from rollcall.server.names import Spellings, words_of
 from rollcall.wire.text import quoted
 
@@ -71,7 +71,7 @@ class NameSearch:
 
 def _read(file: Path) -> Tuple[List[str], str]:
     """The lines with their ends, and the encoding."""
-    data = file.read_bytes()
+    data = patiently(file.read_bytes)
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), "utf-8")
     if b"\0" in data[:2] and encoding == "utf-8":  # UTF-16 without its mark: a letter of ASCII has a zero byte
         encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"

@@ -26,7 +26,7 @@ import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence
 
-from rollcall.program.files import Hold, put_aside
+from rollcall.program.files import Hold, move, put_aside
 from rollcall.server.record_tables import SCHEMA, TABLES, VERSION, Row, Statement
 from rollcall.wire.text import printable
 
@@ -174,9 +174,13 @@ _REPLACE: Dict[str, str] = {
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     """The version of the database; 0 if it is new. Raises `RecordError` if it is not ours, or newer than we are."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    connection.execute("BEGIN")  # all three of one moment: another thread or program may just be making it
+    try:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+        tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    finally:
+        connection.rollback()
     if application != APPLICATION and (tables or application or version):
         raise RecordError(f"{path} is the database of another program; it is left alone. Move it to another place")
     if version > VERSION:
@@ -210,7 +214,7 @@ def _put_aside(path: Path, now: float) -> Path:
     for ending in ("-wal", "-shm"):
         beside = path.with_name(path.name + ending)
         if beside.exists():
-            beside.replace(aside.with_name(aside.name + ending))
+            move(beside, aside.with_name(aside.name + ending))
     return aside
 
 

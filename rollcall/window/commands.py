@@ -15,6 +15,7 @@ from tkinter import filedialog, messagebox
 from typing import Any, Callable, List, Protocol
 
 from protocol import __version__
+from rollcall.program.files import patiently
 from rollcall.window.clipboard import Clipboard
 from rollcall.window.dialogs import answer
 from rollcall.window.faces import TEACHER, Faces, Texts
@@ -100,7 +101,7 @@ class Commands:
         people = self._chosen()
         try:
             # With a byte order mark: without one, Excel takes UTF-8 for something else.
-            with open(file, "w", encoding="utf-8-sig", newline="") as saved:
+            with patiently(lambda: open(file, "w", encoding="utf-8-sig", newline="")) as saved:
                 saved.write(as_csv(people, time.time()))
         except OSError as error:
             self._window.notices.show(

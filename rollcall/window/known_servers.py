@@ -2,8 +2,8 @@
 
 A small JSON file, ``known-servers.json``, beside the settings and, like them, for its owner only. On a computer that is
 not the person's own it holds no keys: what stands in place of a code stays with who typed it. Two windows put together
-what each has learned. What cannot be used is put aside; then every server is a stranger, which is said. One thread
-only.
+what each has learned. What cannot be used is put aside; then every server is a stranger, which is said. What cannot be
+read now may be whole: it is left as it is. One thread only.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class KnownServers:
     def __init__(self, folder: Optional[Path]) -> None:
         self._path = None if folder is None else folder / "known-servers.json"
         self.trust = Trust()
+        self._may_write = True
         self._random = ""
         self.damage = self._load()
         if not self._random:
@@ -49,7 +50,10 @@ class KnownServers:
 
     def forget_keys(self) -> None:
         """It is not the person's own computer after all."""
+        if not self._may_write:
+            self._load()
         self.trust = self.trust.without_keys()
+        self._may_write = True  # keys that stay are worse than servers that are forgotten
         self._write()
 
     def _load(self) -> str:
@@ -58,19 +62,22 @@ class KnownServers:
             return ""
         try:
             trust, random = _parse(files.read(self._path, MAX_FILE + 1))
-        except OSError:
-            return ""  # none yet, or not to be read: then it is not written either
+        except OSError as error:
+            self._may_write = isinstance(error, FileNotFoundError)
+            return ""  # none yet; or not to be read now, and what is in it must not be lost
         except ValueError as error:
+            self._may_write = True
             with suppress(OSError):
                 files.put_aside(self._path, ".damaged")
             name = printable(self._path, 1000)
             return f"{name} is damaged: {error}. It was put aside: rooms with a code ask for it again."
+        self._may_write = True
         self.trust = replace(self.trust, servers=trust.servers)
         self._random = random
         return ""
 
     def _write(self, with_keys: bool = False) -> None:
-        if self._path is None:
+        if self._path is None or not self._may_write:
             return
         trust = self.trust if with_keys else self.trust.without_keys()
         content = {"device": self._random, "servers": trust.to_json()}

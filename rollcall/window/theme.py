@@ -19,6 +19,7 @@ from tkinter import font as tk_font
 from tkinter import ttk
 from typing import Any, Dict, Tuple
 
+from rollcall.program.files import patiently
 from rollcall.program.frozen import bundled_file, program_folder
 
 try:
@@ -381,7 +382,7 @@ def set_icon(root: tk.Tk) -> None:
             root.tk.call("wm", "iconbitmap", str(root), "-default", str(_icon("rollcall.ico")))
         else:
             # Read by us: Tcl may not know how to name the file in this locale.
-            root.iconphoto(True, tk.PhotoImage(master=root, data=_icon("rollcall.png").read_bytes()))
+            root.iconphoto(True, tk.PhotoImage(master=root, data=patiently(_icon("rollcall.png").read_bytes)))
     except (OSError, tk.TclError):
         pass  # a window without an icon is a window all the same
 

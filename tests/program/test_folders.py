@@ -99,6 +99,7 @@ def test_windows_itself_is_asked_where_the_package_is_there(monkeypatch: pytest.
     monkeypatch.undo()  # with the real package
     platformdirs = pytest.importorskip("platformdirs")
     monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
     asked: List[Any] = []
 
     def user_data_dir(*name: str, **more: Any) -> str:
@@ -108,3 +109,6 @@ def test_windows_itself_is_asked_where_the_package_is_there(monkeypatch: pytest.
     monkeypatch.setattr(platformdirs, "user_data_dir", user_data_dir)
     assert settings_folder() == data_folder() == Path(here("/known/R"))
     assert asked == [(("Rollcall",), {"appauthor": False})] * 2
+    monkeypatch.setenv("LOCALAPPDATA", here("/l"))
+    assert settings_folder() == data_folder() == Path(here("/l/Rollcall")), "with the package or without, the same"
+    assert len(asked) == 2

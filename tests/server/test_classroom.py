@@ -258,7 +258,7 @@ def test_without_a_class_nothing_is_kept_and_nothing_is_said(tmp_path: Path) -> 
 
 
 def test_the_program_says_the_class_its_times_and_the_table_at_the_end(tmp_path: Path) -> None:
-    home = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
+    home = {"HOME": str(tmp_path), **dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA"), str(tmp_path / "data"))}
     source = tmp_path / "7c.csv"
     source.write_text("Name\nAnn Lee\nBen Oak\n", encoding="utf-8")
     with ServerProgram(tmp_path, "--class", str(source), env=home, late_after=0) as server:

@@ -89,6 +89,35 @@ class TestCodes:
         assert (tmp_path / "server-0.json.damaged").exists()
         assert json.loads(file.read_text())["keys"]["class"]
 
+    def test_a_file_that_somebody_holds_open_for_a_moment_is_no_damaged_one(
+        self, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = keys_for(tmp_path, join_code="auto")
+        before = (tmp_path / "server-0.json").read_bytes()
+        warnings: List[str] = []
+        with monkeypatch.context() as moment:
+            refused = held_open(moment, "open", 3, "server-0.json")
+            again = keys_for(tmp_path, warnings, join_code="auto")
+        assert len(refused) == 3 and again.shown_code == first.shown_code and not warnings
+        assert (tmp_path / "server-0.json").read_bytes() == before
+
+    def test_a_file_that_cannot_be_read_stays_as_it_is(
+        self, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = tmp_path / "server-0.json"
+        first = keys_for(tmp_path, join_code="auto")
+        before = file.read_bytes()
+        warnings: List[str] = []
+        monkeypatch.setattr(files, "PATIENCE", 0.0)
+        with monkeypatch.context() as long:
+            held_open(long, "open", 1000, file.name)
+            other = keys_for(tmp_path, warnings, join_code="auto")
+            other.new_substitute()
+        assert other.closed and other.shown_code != first.shown_code
+        assert len(warnings) == 1 and str(file) in warnings[0] and "left as it is" in warnings[0]
+        assert file.read_bytes() == before and not list(tmp_path.glob("*.damaged"))
+        assert keys_for(tmp_path, warnings, join_code="auto").shown_code == first.shown_code and len(warnings) == 1
+
     def test_a_folder_that_takes_no_file_costs_a_warning(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(path: Path, data: bytes) -> None:
             raise OSError(28, "No space left on device")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -20,6 +21,7 @@ from rollcall.server.facts import Identification, Lesson, Mark, Pause, Person, S
 from rollcall.server.journal import Journal
 from rollcall.server.record import Record
 from rollcall.server.record_file import LOCK, NAME, WritableRecord, damaged_files, reading
+from rollcall.server.record_tables import VERSION
 from tests.helpers import PATIENCE, ROOT, wait_until
 
 
@@ -223,6 +225,28 @@ def test_the_database_of_a_newer_version_or_of_somebody_else_is_left_alone(
         assert record.stop() and said in record.trouble
         assert file.read_bytes() == before and not damaged_files(tmp_path)
         wait_until(lambda words=said: any(words in text for text in caplog.messages), "the line")  # type: ignore[misc]
+
+
+class Interrupted:
+    """A connection before whose third question somebody else makes the database."""
+
+    def __init__(self, reader: sqlite3.Connection, writer: sqlite3.Connection) -> None:
+        self._reader, self._writer = reader, writer
+        self.rollback = reader.rollback
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        if "sqlite_master" in statement:
+            record_file._make(self._writer)
+        return self._reader.execute(statement)
+
+
+def test_a_database_that_is_being_made_meanwhile_is_not_another_programs(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    with contextlib.closing(sqlite3.connect(str(path), isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL").close()
+        with contextlib.closing(sqlite3.connect(str(path))) as reader:
+            assert record_file._version(Interrupted(reader, writer), path) == 0  # type: ignore[arg-type]
+            assert record_file._version(reader, path) == VERSION
 
 
 def test_two_servers_do_not_write_into_one_record(
