@@ -143,7 +143,7 @@ class LessonBook:
         """The server stops: stays end, the lesson does not. Who starts it again in time goes on with it."""
         with self._lock:
             for member in list(self._state.open):
-                self._state.end_stay(member, "stopped", self._now())
+                self._state.end_stay(member, facts.STOPPED, self._now())
             return Answer(self._state.taken())
 
     def resume(self, values: Sequence[Fact], alive: float) -> Answer:
