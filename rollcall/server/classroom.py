@@ -214,6 +214,7 @@ class Classroom:
         """A member has become late."""
         if self.book is not None:
             self._happened(self.book.silent, member, seconds)
+            self._wake.set()  # a teacher is to see that at once
 
     def heard(self, member: int) -> None:
         """A late member is back."""
@@ -224,6 +225,7 @@ class Classroom:
         """A member is no more, by the end of this session; 0 is whichever it has."""
         if self.book is not None:
             self._happened(self.book.gone, member, how, silent_for, session_id)
+            self._wake.set()  # a teacher is to see that at once
 
     def paused(self, seconds: float) -> None:
         """This process did not run."""

@@ -99,10 +99,8 @@ class LessonBook:
 
     def _same_device_locked(self, name: str, device: str) -> List[int]:
         """Members of the same device under the same name: a program that was started anew takes its own place."""
-        if not device:
-            return []
-        stays = ((member, self._state.stays[stay]) for member, stay in self._state.open.items())
-        own = [(member, stay) for member, stay in stays if stay.device == device and stay.role == "member"]
+        stays = ((member, self._state.open_stay(member)) for member in self._state.devices.get(device, ()))
+        own = [(member, stay) for member, stay in stays if stay is not None and stay.role == "member"]
         return [member for member, stay in own if key(stay.name) == key(name)]
 
     def silent(self, member: int, silent_for: float = 0.0) -> None:
