@@ -161,6 +161,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         """Tell everyone, hang up and end every thread. The order matters: first nobody new comes, then everybody
         hears why, then nothing else is sent, then the rest is cut. False if a thread did not end in time."""
         ended = [self._stop_accepting(), self._beacon.stop()]
+        self.room.classroom.stopping()
         self.server_close()
         room, goodbye = self.room, Error("server_shutdown", "the server is stopping")
         for connection in room.connections():

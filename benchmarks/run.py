@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from plots import draw_plots
-from scenarios import STUCK, Failed, Sample, bell, browsers, expiry, joins, pings, slow_peers, stay
-from servers import NAIVE, ROLLCALL, SERVERS, TLS, WS_ASYNCIO, WS_THREADS, Server, compiler
+from scenarios import STUCK, Failed, Sample, bell, browsers, expiry, joins, pings, recorded, slow_peers, stay
+from servers import NAIVE, ROLLCALL, SERVERS, TLS, WITH_CLASS, WS_ASYNCIO, WS_THREADS, Server, compiler
 
 COUNTS = (100, 1000, 5000, 10000)
 Samples = Dict[str, Dict[str, List[Sample]]]
@@ -135,6 +135,28 @@ def bell_scenario(count: int) -> Scenario:
     return Scenario(f"bell, {count} with TLS", lambda server, folder: bell(folder, count), bars, (TLS,), always=())
 
 
+def recorded_scenario(count: int, seconds: float) -> Scenario:
+    """A class with its record against a server without one."""
+
+    def bars(medians: Dict[str, Sample]) -> List[Bar]:
+        if WITH_CLASS.name not in medians:
+            return []
+        plain, ours = medians[ROLLCALL.name], medians[WITH_CLASS.name]
+        beats = ours["pings_per_second"] / plain["pings_per_second"]
+        return [
+            Bar("heartbeats with a record against without", beats, least=0.95),
+            Bar(f"seconds in which {count} join, with a record against without", ours["joining"] / plain["joining"],
+                most=1.05),
+            Bar("stays that are not in the database", ours["missing"], most=0),
+        ]  # fmt: skip
+
+    def run(server: Server, folder: Path) -> Sample:
+        return recorded(server, folder, count, seconds)
+
+    names = (ROLLCALL.name, WITH_CLASS.name)
+    return Scenario("record", run, bars, (ROLLCALL, WITH_CLASS), always=names)
+
+
 def slow_scenario(members: int, seconds: float) -> Scenario:
     """Twenty that do not read."""
 
@@ -197,6 +219,7 @@ def scenarios(quick: bool) -> List[Scenario]:
         found += [pings_scenario(count, in_flight, 2.0 if quick else 4.0) for in_flight in sorted({64, count})]
     found += [joins_scenario(count, True) for count in ((200, 1000) if quick else (200, 1000, 2000))]
     found.append(bell_scenario(100))
+    found.append(recorded_scenario(1000, 2.0 if quick else 4.0))
     if quick:
         found += [slow_scenario(500, 3.0), browsers_scenario(20, 30, 3.0)]
         return [*found, expiry_scenario(1000, 30, 4.0), stay_scenario(1000, 10.0)]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import random
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Set
 
@@ -101,12 +103,12 @@ def steady_pings(port: int, clients: int, rate: float, result: Sample) -> Iterat
         result.update(json.loads(output))
 
 
-def joins(folder: Path, count: int, packed: bool) -> Sample:
+def joins(folder: Path, count: int, packed: bool, server: Server = ROLLCALL) -> Sample:
     """``count`` clients join as fast as they can and follow the roster; then one more comes. All must end with exactly
     the roster that the server has. Meanwhile 20 members ping 200 times a second."""
     others = 20
     trips: Sample = {}
-    with Running(ROLLCALL, folder) as running:
+    with Running(server, folder) as running:
         crowd = Crowd(running.port)
         try:
             with steady_pings(running.port, others, 200, trips):
@@ -151,6 +153,27 @@ def bell(folder: Path, count: int) -> Sample:
             trips: Sample = json.loads(other.communicate("")[0])
     figures: Sample = json.loads(done.stdout)
     return {**figures, "pong_p99_ms": trips["p99"], "pong_worst_ms": trips["worst"]}
+
+
+def recorded(server: Server, folder: Path, count: int, seconds: float) -> Sample:
+    """Heartbeats of ``count`` clients, and as many that join: of a server with a class and its record, or of one
+    without. ``missing`` are those who joined and are not in the database afterwards; 0 where there is none."""
+    own = Path(tempfile.mkdtemp(dir=folder))
+    beats = pings(server, own, count, 64, seconds)
+    found = joins(own, count, True, server)
+    missing = 0
+    record = own / "Rollcall" / "record.db"
+    if record.exists():
+        with closing(sqlite3.connect(record)) as database:
+            rows = database.execute("SELECT DISTINCT name FROM stays WHERE ended IS NOT NULL").fetchall()
+        missing = len({f"Student {number}" for number in range(count + 1)} - {name for (name,) in rows})
+    return {
+        "pings_per_second": beats["pings_per_second"],
+        "cpu_per_100k": beats["cpu_per_100k"],
+        "joining": found["joining"] + found["exact_after_last"],
+        "pong_p99_ms": found["pong_p99_ms"],
+        "missing": missing,
+    }
 
 
 def _churn(crowd: Crowd, seconds: float, number: int, turn: Callable[[], None] = lambda: None) -> int:

@@ -62,6 +62,14 @@ def _rollcall(one_cpu: bool) -> Callable[[int, Path, Dict[str, Any]], List[str]]
     return command
 
 
+def _with_class(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
+    """The same server with a class of 1,000, and its record; its times are those of a server without one."""
+    names = folder / "crowd.txt"
+    names.write_text("".join(f"Student {number}\n" for number in range(1000)))
+    command = _rollcall(True)(port, folder, {"lesson_interval": 60, "lesson_timeout": 120, **settings})
+    return [*command, "--class", str(names)]
+
+
 def _naive(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
     return [sys.executable, str(HERE / "naive_server.py"), str(port)]
 
@@ -131,6 +139,7 @@ def _ceiling(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
 
 ROLLCALL = Server("rollcall", _rollcall(True), REGISTER_2)
 TLS = Server("TLS", _rollcall(True), REGISTER_2, tls=True, reason_against=_no_tls)
+WITH_CLASS = Server("rollcall, a class", _with_class)
 TWO_CPUS = Server("two cpus", _rollcall(False), REGISTER_2)
 NAIVE = Server("naive", _naive)
 WS_THREADS = Server("websockets threads", _websockets("threads"), UPGRADE, FRAME, reason_against=_no_websockets)

@@ -77,7 +77,7 @@ def _kick(asker: Asker, message: Kick) -> Done:
         room.bans.ban(entry.name, seconds, known.instance, known.resume_token, known.device_id)
         if room.roster.remove(known.session_id, KICKED) is None:
             continue  # it has just come back on another connection, or has gone
-        room.classroom.gone(entry.id, KICKED)
+        room.classroom.gone(entry.id, KICKED, session_id=known.session_id)
         room.publisher.wake()
         said = message.message or "a teacher has removed you"
         peer = room.dismiss(known.session_id, Error(KICKED, said, seconds))

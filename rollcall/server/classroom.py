@@ -4,9 +4,10 @@ A room without a class pays nothing: every call returns at its first line until 
 ``--class``, by a teacher who chooses one, or because everything is to be recorded. Then a `LessonBook` is told who
 comes, falls silent, is heard again and goes; what is new is handed on to the record; teachers who follow get the class.
 
-One thread, ``classroom``, wakes every second while there is a class: bells, estimates, and one message to each who
-follows, if something has changed. Nobody waits for it, and it waits for nobody's socket. Handlers call the book
-themselves, each for its own member; a heartbeat never comes here.
+One thread, ``classroom``, wakes every second while there is a class, and when a teacher has done something: bells,
+estimates, and a message to each who follows, if something has changed, at most one a second. Nobody waits for it, and
+it waits for nobody's socket. Handlers call the book themselves, each for its own member; a heartbeat never comes here.
+A bug in the book costs the class what happened then, and nobody the connection.
 
 It owns that thread and one lock, which guards who follows. The book and the record have their own.
 """
@@ -14,6 +15,7 @@ It owns that thread and one lock, which guards who follows. The book and the rec
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
-from protocol import LOST, Entry, Error, encode
+from protocol import LATE, LOST, Entry, Error, encode
 from rollcall.program.awake import Awake
 from rollcall.server.config import ServerConfig
 from rollcall.server.journal import Journal
@@ -54,13 +56,20 @@ REMEMBERED = 16 * 3600.0
 OFFER_PAUSE = 1.0
 """Seconds between two answers with names to choose from, of all together."""
 
+NAMELESS = "(without a name)"
+"""Who has none: clients of version 1. Not their address, which the record must not have."""
+
 ALWAYS, NEVER, WHERE_CLOSED, WITH_CLASS = "always", "never", "closed", "class"
 
 
 @dataclass
 class _Follower:
+    """Who gets the class. What it has: the revision (0: that there is no class), and which classes there are."""
+
     connection: Connection
     seen: Optional[int] = None
+    lists: Optional[Tuple[str, ...]] = None
+    told_at: float = -TURN
 
 
 class Classroom:
@@ -87,11 +96,14 @@ class Classroom:
         self._lists: Tuple[str, ...] = ()
         self._offered_at = -OFFER_PAUSE
         self._stopping = threading.Event()
+        self._opened = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="classroom", daemon=True)
-        self._differ: FrozenSet[int] = frozenset()  # the thread's
+        self._differ: FrozenSet[Tuple[int, bool]] = frozenset()  # the thread's
         self._here: Callable[[], Iterable[Entry]] = tuple
-        # Guards _followers, and that it is opened once. Nothing under it waits for a disk but the very first time.
+        # Guards _followers, _offered_at and _is_opening: that it is opened once.
         self._lock = threading.Lock()
+        self._is_opening = False
         self._followers: Dict[int, _Follower] = {}
 
     # --- the beginning and the end ------------------------------------------------------------------------------
@@ -110,35 +122,46 @@ class Classroom:
             self._folder = ClassFolder(folder_of(self._config, self._data))
         return self._folder
 
-    def open(self, here: Callable[[], Iterable[Entry]], log_file: Optional[Path] = None) -> LessonBook:
-        """From now on there is a class, or everything is recorded. ``here`` are those who came before."""
+    def open(self, here: Callable[[], Iterable[Entry]], log_file: Optional[Path] = None) -> None:
+        """From now on there is a class, or everything is recorded. ``here`` are those who came before. Whoever calls
+        while it is being opened waits for that."""
+        with self._lock:
+            is_first, self._is_opening = not self._is_opening, True
+        if not is_first:
+            self._opened.wait()
+            return
         from rollcall.server.lesson import LessonBook
         from rollcall.server.lesson_state import WallTime
 
-        with self._lock:
-            if self.book is not None:
-                return self.book
+        try:
             config, wall = self._config, WallTime(self._wall_clock)
-            timeout, late_after = config.connection_timeout, config.late_after
-            book = LessonBook(wall, read_bells(config.bells), late_after, timeout)
+            book = LessonBook(wall, read_bells(config.bells), config.late_after, config.connection_timeout)
             self._here = here
             self._lists = self._know(book)
             if config.record != NEVER and self._data is not None:
                 self._begin_record(book, self._data, wall, log_file)
             self.book = book  # from here on handlers tell it who comes
-        for entry in here():
-            self.joined(entry, "")
-        self._thread.start()
-        return book
+            for entry in here():
+                self.joined(entry, "")
+            self._thread.start()
+        finally:
+            self._opened.set()
 
-    def _know(self, book: LessonBook) -> Tuple[str, ...]:
-        """Tell the book the lists as they are now; their names."""
+    def _know(self, book: Optional[LessonBook]) -> Tuple[str, ...]:
+        """Tell the book, if there is one, the lists as they are now; their names."""
+        from rollcall.server.class_text import ClassError
+
         if self.folder is None:
             return ()
-        lists, troubles = self.folder.read_all()
+        try:
+            lists, troubles = self.folder.read_all()
+        except ClassError as error:  # the folder itself: what was known still is
+            self._journal.note(log, logging.WARNING, "the classes cannot be read: %s", printable(str(error), 300))
+            return self._lists
         for trouble in troubles:
             self._journal.note(log, logging.WARNING, "a class cannot be read: %s", printable(trouble, 300))
-        self._done(book.know({name: list(people) for name, people in lists.items()}))
+        if book is not None:
+            self._done(book.know({name: list(people) for name, people in lists.items()}))
         return tuple(lists)
 
     def _begin_record(self, book: LessonBook, data: Path, wall: WallTime, log_file: Optional[Path]) -> None:
@@ -162,13 +185,19 @@ class Classroom:
         record.start()
         self._registrar.hand_on(facts)
 
+    def stopping(self) -> None:
+        """The server is about to send everybody away: that is its own end, and nobody has left or is lost."""
+        self._stopping.set()
+        self._wake.set()
+        if self.book is not None:
+            self._done(self.book.stopping())
+
     def stop(self) -> bool:
         """End the stays, write what is left, end both threads. False if one did not end in time."""
-        self._stopping.set()
+        self.stopping()
         if self.book is None:
             return True
         self._thread.join(STUCK_AFTER)
-        self._done(self.book.stopping())
         ended = self._record is None or self._record.stop()
         return ended and not self._thread.is_alive()
 
@@ -178,33 +207,46 @@ class Classroom:
 
     # --- what happens in the room -------------------------------------------------------------------------------
 
-    def joined(self, entry: Entry, device_id: str) -> None:
-        """A member has registered, for the first time or again."""
+    def joined(self, entry: Entry, device_id: str, session_id: int = 0) -> None:
+        """A member has registered, for the first time or again, in this session."""
         if self.book is not None:
             role = "member" if entry.role == MEMBER else "teacher"
-            self._done(self.book.joined(entry.id, entry.label, role, device_id))
+            self._happened(self.book.joined, entry.id, entry.name or NAMELESS, role, device_id, session_id)
 
     def silent(self, member: int, seconds: float) -> None:
         """A member has become late."""
         if self.book is not None:
-            self.book.silent(member, seconds)
+            self._happened(self.book.silent, member, seconds)
             self._moved()
+            self._wake.set()  # a teacher is to see that at once
 
     def heard(self, member: int) -> None:
         """A late member is back."""
         if self.book is not None:
-            self.book.heard(member)
+            self._happened(self.book.heard, member)
             self._moved()
 
-    def gone(self, member: int, how: str, silent_for: float = 0.0) -> None:
-        """A member is no more."""
+    def gone(self, member: int, how: str, silent_for: float = 0.0, session_id: int = 0) -> None:
+        """A member is no more, by the end of this session; 0 is whichever it has."""
         if self.book is not None:
-            self._done(self.book.gone(member, how, silent_for))
+            self._happened(self.book.gone, member, how, silent_for, session_id)
+            self._wake.set()  # a teacher is to see that at once
 
     def paused(self, seconds: float) -> None:
         """This process did not run."""
         if self.book is not None:
-            self._done(self.book.paused(seconds))
+            self._happened(self.book.paused, seconds)
+
+    def _happened(self, what: Callable[..., Optional[Answer]], *given: Any) -> None:
+        """Tell the book. Whoever calls serves somebody, and goes on whatever becomes of it here."""
+        if self._stopping.is_set():
+            return
+        try:
+            answer = what(*given)
+            if answer is not None:
+                self._done(answer)
+        except Exception:
+            self._journal.note_exception(log, "the class did not take in what happened")
 
     def _done(self, answer: Answer) -> Answer:
         """What came of a call goes where it belongs."""
@@ -217,14 +259,18 @@ class Classroom:
 
     def act(self, what: Callable[..., Answer], *given: Any, **more: Any) -> Answer:
         """A teacher's act: a method of the book. Raises what that raises."""
-        return self._done(what(*given, **more))
+        answer = self._done(what(*given, **more))
+        self._wake.set()
+        return answer
 
     # --- the classes --------------------------------------------------------------------------------------------
 
     def reload(self) -> None:
         """Read the lists again."""
-        if self.book is not None:
-            self._lists = self._know(self.book)
+        self._lists = self._know(self.book)
+        if self.book is None:
+            self._tell_all()
+        self._wake.set()
 
     def choose(self, classes: Sequence[str]) -> None:
         """It is about these classes now. Raises `Refused`."""
@@ -238,12 +284,13 @@ class Classroom:
         if self.book is None or wanted == NEVER or (wanted == WHERE_CLOSED and not closed):
             return None
         now = monotonic()
-        if now - self._offered_at < OFFER_PAUSE:
-            return None
+        with self._lock:
+            if now - self._offered_at < OFFER_PAUSE or not self.book.wants_ticks:
+                return None
+            self._offered_at = now
         current = self.book.class_list()
         if current is None or not current.classes:
             return None
-        self._offered_at = now
         return tuple(entry.name for entry in current.entries if entry.key.startswith("n:"))
 
     def current(self) -> Optional[BookList]:
@@ -256,8 +303,11 @@ class Classroom:
     def follow(self, session_id: int, connection: Connection, seen: Optional[int]) -> None:
         """This teacher wants the class, from the revision that it has."""
         with self._lock:
-            follower = self._followers[session_id] = _Follower(connection, seen)
-        self._tell(follower)
+            self._followers[session_id] = _Follower(connection, seen)
+        if self.book is None:
+            self._lists = self._know(None)
+            self._tell_all()
+        self._wake.set()
 
     def unfollow(self, session_id: int) -> None:
         """It has gone."""
@@ -265,23 +315,31 @@ class Classroom:
             with self._lock:
                 self._followers.pop(session_id, None)
 
-    def _tell(self, follower: _Follower) -> None:
-        """Send what is new to one who follows. One whose line is stuck gets it when it is free."""
-        if follower.connection.backlogged:
-            return
-        message = self._news(follower.seen)
-        if message is None:
-            return
-        follower.seen = message.rev
-        if follower.connection.send(encode(message)) == BACKLOGGED:
-            self._finish(follower.connection)
+    def _tell_all(self) -> float:
+        """Send what is new to those who follow; when those may be told who were told less than a second ago."""
+        with self._lock:
+            followers = list(self._followers.values())
+        return min(map(self._tell, followers), default=math.inf)
 
-    def _news(self, seen: Optional[int]) -> Optional[ClassList]:
-        now = None if self.book is None else self.book.class_list(seen)
-        if now is None:
-            return ClassList(0, True, available=self._lists) if seen is None else None
-        if seen == now.rev:
+    def _tell(self, follower: _Follower) -> float:
+        """Send what is new to one who follows. One whose line is stuck gets it when it is free."""
+        now = monotonic()
+        if now < follower.told_at + TURN:
+            return follower.told_at + TURN
+        lists = self._lists
+        message = None if follower.connection.backlogged else self._news(follower, lists)
+        if message is not None:
+            follower.seen, follower.lists, follower.told_at = message.rev, lists, now
+            if follower.connection.send(encode(message)) == BACKLOGGED:
+                self._finish(follower.connection)
+        return math.inf
+
+    def _news(self, follower: _Follower, lists: Tuple[str, ...]) -> Optional[ClassList]:
+        now = None if self.book is None else self.book.class_list(follower.seen)
+        if follower.lists == lists and follower.seen == (0 if now is None else now.rev):
             return None
+        if now is None:
+            return ClassList(0, True, available=lists)
         rows = tuple(PersonRow(**vars(entry)) for entry in now.entries)
         return ClassList(
             rev=now.rev,
@@ -289,7 +347,7 @@ class Classroom:
             rows=rows,
             gone=now.gone,
             classes=now.classes,
-            available=self._lists,
+            available=lists,
             lesson=now.lesson,
             begin=now.begin,
             end=now.end,
@@ -308,34 +366,49 @@ class Classroom:
         book = self.book
         assert book is not None
         awake = Awake()
-        while not self._stopping.wait(TURN):
+        turn_at = tell_at = monotonic() + TURN
+        while True:
+            self._wake.wait(max(0.0, min(turn_at, tell_at) - monotonic()))
+            if self._stopping.is_set():
+                break
+            self._wake.clear()  # before the look: what happens during it is for the next one
             try:
-                self._compare(book)
-                if book.wants_ticks and any(map(_is_begun, self._done(book.tick()).facts)):
-                    self.reload()  # by a bell, or an estimate
-                if self._config.keep_awake:
-                    (awake.hold if book.is_running else awake.release)()
-                self._moved()  # time alone makes somebody missing who was expected
-                with self._lock:
-                    followers = list(self._followers.values())
-                for follower in followers:
-                    self._tell(follower)
+                if monotonic() >= turn_at:
+                    turn_at = monotonic() + TURN
+                    self._look(book, awake)
+                tell_at = self._tell_all()
             except Exception:
+                tell_at = math.inf
                 self._journal.note_exception(log, "a look at the class failed; the next one comes in %g s", TURN)
         awake.release()
 
+    def _look(self, book: LessonBook, awake: Awake) -> None:
+        """What time does by itself."""
+        self._compare(book)
+        if book.wants_ticks and any(map(_is_begun, self._done(book.tick()).facts)):
+            self.reload()  # by a bell, or an estimate
+        if self._config.keep_awake:
+            (awake.hold if book.is_running else awake.release)()
+        self._moved()  # time alone makes somebody missing who was expected
+
     def _compare(self, book: LessonBook) -> None:
-        """Who is in the roster has an open stay, and nobody else. Those who come and those who go are told of by
-        threads of their own, after the roster's lock is free again, so of one who goes and comes at the same moment the
-        two may arrive the wrong way round: what still differs a turn later is put right here."""
-        here = {entry.id: entry for entry in self._here()}
-        there = {stay.member for stay in book.stays if stay.end is None}
-        differ = frozenset(here.keys() ^ there)
-        for member in differ & self._differ:
-            if member in here:
-                self.joined(here[member], "")
-            else:
+        """Who is in the roster has an open stay, and nobody else; who is late there is silent here. It is told by
+        threads of their own, after the roster's lock is free again, so two things of the same moment may arrive the
+        wrong way round: what still differs in the same way a turn later is put right here."""
+        entries = {entry.id: entry for entry in self._here()}
+        here, there = {member: entry.state == LATE for member, entry in entries.items()}, book.connected
+        differ = frozenset(here.items() ^ there.items())
+        for member, is_late in differ & self._differ:
+            if member not in entries:
                 self.gone(member, LOST)
+            elif member not in there:
+                self.joined(entries[member], "")
+            elif here[member] != is_late:
+                continue  # that is how it is in the book
+            elif is_late:
+                self.silent(member, 0.0)
+            else:
+                self.heard(member)
         self._differ = differ
 
     # --- for people ---------------------------------------------------------------------------------------------

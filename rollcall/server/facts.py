@@ -49,6 +49,9 @@ STAYED, LEFT_EARLY, LOST_AT = "stayed", "left early", "lost"
 PRESENT, UNEXCUSED = "present", "unexcused"
 """For what a lesson counts for somebody, with `LATE` and `EXCUSED`: exactly one of these four."""
 
+STOPPED = "stopped"
+"""How a stay ended that the server ended because it stopped."""
+
 CRASHED = "crashed"
 """How a stay ended that was open when the server died. The others: ``left``, ``lost``, ``kicked``, ``replaced``,
 ``renamed`` (a new one begins), ``stopped`` (with the server)."""

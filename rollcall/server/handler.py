@@ -114,7 +114,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
         entry = self._roster.remove(self._session, reason)
         if entry is not None:
             self._note(logging.INFO, "%s: %s (%s)", reason, quoted(entry.label), self._connection.label)
-            self._room.classroom.gone(entry.id, reason)
+            self._room.classroom.gone(entry.id, reason, session_id=self._session)
             self._room.publisher.wake()
 
     def _note(self, level: int, message: str, *facts: object) -> None:
@@ -274,7 +274,7 @@ class ClientHandler(socketserver.BaseRequestHandler):
             self._room.replace(joined.replaced)
         if role == MEMBER:
             self._check_ban(message)  # again: it may have been kicked since, and have been here on another connection
-        self._room.classroom.joined(joined.entry, message.device_id)
+        self._room.classroom.joined(joined.entry, message.device_id, self._session)
         self._tell_joined(message, joined)
         if self._version == PROTOCOL_VERSION:
             self._send(encode(self._welcome(joined)))

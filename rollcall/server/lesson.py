@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from rollcall.server import facts, identity_acts, lesson_acts, lesson_times
 from rollcall.server.class_entries import ClassList, ClassRows, entries_of
@@ -74,21 +74,23 @@ class LessonBook:
         self._table: Optional[LessonTable] = None
         self._seen = -1  # the state's version of the table
         self._due = 0.0
+        self._sessions: Dict[int, int] = {}  # of who is connected the newest, by which they go
 
     # --- what happens -----------------------------------------------------------------------------------------
 
-    def joined(self, member: int, name: str, role: str = "member", device: str = "") -> Answer:
+    def joined(self, member: int, name: str, role: str = "member", device: str = "", session: int = 0) -> Answer:
         """A member has registered, for the first time or again. One who never went is the same stay, if the name is."""
         self._state.match_beforehand(name)
         with self._lock:
             state = self._state
+            self._sessions[member] = max(session, self._sessions.get(member, 0))
             stay = state.open_stay(member)
             if stay is not None and stay.name == name and stay.role == role:
                 self._heard_locked(member)
                 return Answer()
             if stay is not None:
                 state.end_stay(member, "renamed", self._now())
-            replaced = self._same_device_locked(name, device)
+            replaced = self._same_device_locked(name, device) if role == "member" else []
             for other in replaced:
                 state.end_stay(other, "replaced", self._now())
             identity_acts.inherit(state, state.begin_stay(member, name, role, device))
@@ -97,10 +99,9 @@ class LessonBook:
 
     def _same_device_locked(self, name: str, device: str) -> List[int]:
         """Members of the same device under the same name: a program that was started anew takes its own place."""
-        if not device:
-            return []
-        stays = ((member, self._state.stays[stay]) for member, stay in self._state.open.items())
-        return [member for member, stay in stays if stay.device == device and key(stay.name) == key(name)]
+        stays = ((member, self._state.open_stay(member)) for member in self._state.devices.get(device, ()))
+        own = [(member, stay) for member, stay in stays if stay is not None and stay.role == "member"]
+        return [member for member, stay in own if key(stay.name) == key(name)]
 
     def silent(self, member: int, silent_for: float = 0.0) -> None:
         """A member has not been heard for so many seconds, and should have been."""
@@ -119,9 +120,13 @@ class LessonBook:
         if self._state.silent.pop(self._state.open.get(member, ""), None) is not None:
             self._state.version += 1
 
-    def gone(self, member: int, how: str, silent_for: float = 0.0) -> Answer:
-        """A member is no more: ``left``, ``lost``, ``kicked`` or ``replaced``; last heard so many seconds ago."""
+    def gone(self, member: int, how: str, silent_for: float = 0.0, session: int = 0) -> Answer:
+        """A member is no more: ``left``, ``lost``, ``kicked`` or ``replaced``; last heard so many seconds ago. With a
+        ``session`` only if there is no newer one: an old one may end late, and its end be told even later."""
         with self._lock:
+            if session and self._sessions.get(member, 0) > session:
+                return Answer()
+            self._sessions.pop(member, None)
             self._state.end_stay(member, how, self._now() - silent_for)
             return Answer(self._state.taken())
 
@@ -136,7 +141,7 @@ class LessonBook:
         """The server stops: stays end, the lesson does not. Who starts it again in time goes on with it."""
         with self._lock:
             for member in list(self._state.open):
-                self._state.end_stay(member, "stopped", self._now())
+                self._state.end_stay(member, facts.STOPPED, self._now())
             return Answer(self._state.taken())
 
     def resume(self, values: Sequence[Fact], alive: float) -> Answer:
@@ -261,6 +266,12 @@ class LessonBook:
         with self._lock:
             found = [one for one in self._state.lessons.values() if one.begin is not None]
             return tuple(sorted(found, key=lambda one: one.begin or 0.0))
+
+    @property
+    def connected(self) -> Dict[int, bool]:
+        """Who has an open stay, and whether they are silent."""
+        with self._lock:
+            return {member: stay in self._state.silent for member, stay in self._state.open.items()}
 
     @property
     def stays(self) -> Tuple[Stay, ...]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import replace
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from rollcall.server import facts
 from rollcall.server.facts import (
@@ -101,6 +101,7 @@ class LessonState:
         self.said: Dict[str, Identification] = {}
         self.pauses: Dict[str, Pause] = {}
         self.open: Dict[int, str] = {}  # the open stay of each member
+        self.devices: Dict[str, Set[int]] = {}  # the members of this run that are connected from each
         self.silent: Dict[str, float] = {}  # the last sign of life of stays that do not answer
         self.current = ""  # the lesson that goes on or is being prepared
         self.started = now()  # since then this run sees who is here
@@ -151,6 +152,8 @@ class LessonState:
         now = self.now()
         stay = Stay(self.new_id(), member, name, now, now, device=device, role=role)
         self.open[member] = stay.id
+        if device:
+            self.devices.setdefault(device, set()).add(member)
         self.put(stay)
         return stay
 
@@ -159,6 +162,10 @@ class LessonState:
         stay_id = self.open.pop(member, "")
         stay = self.stays.get(stay_id)
         if stay is not None:
+            own = self.devices.get(stay.device, set())
+            own.discard(member)
+            if not own:
+                self.devices.pop(stay.device, None)
             self.silent.pop(stay_id, None)
             at = max(stay.begin, at)
             self.put(replace(stay, seen=at, end=at, how=how))

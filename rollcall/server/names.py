@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Dict, FrozenSet, Iterable, List, Sequence, Set, Tuple, Union
@@ -237,13 +238,17 @@ class Directory:
 
     def _find(self, typed: str) -> Match:
         words = words_of(typed)
-        near: Set[int] = set(self._whole.get("".join(map(_first, words)), ()))
-        for word in words:
-            for spelling in word:
-                near |= self._by_word.get(spelling, set())
-        best, found = self._best(words, near)
-        if best == NONE:
-            best, found = self._best(words, set.intersection(*map(self._beginning_like, words)))
+        having = [set().union(*(self._by_word.get(spelling, set()) for spelling in word)) for word in words]
+        same = set(self._whole.get("".join(map(_first, words)), ()))
+        best, found = self._best(words, same | set.intersection(*having))
+        if best > ORDER:  # else nobody who lacks one of the words can be as near
+            near = same.union(*having)
+            beginning = set.intersection(*map(self._beginning_like, words))
+            hits = Counter(number for numbers in having for number in numbers)
+            covered = {number for number, count in hits.items() if count >= len(self._words[number])}
+            best, found = self._best(words, same | set.intersection(*having) | covered | (near & beginning))
+            if best == NONE:
+                best, found = self._best(words, beginning)
         if best == NONE or len(found) != 1:
             return Match()
         name = self.names[found[0]]

@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from rollcall.server.facts import PAUSED, Drill, Pause, Stay
+from rollcall.server.facts import CRASHED, PAUSED, STOPPED, Drill, Pause, Stay
 
 FOREVER = float("inf")
 
@@ -116,6 +116,23 @@ def bridged(intervals: Sequence[Interval], blinds: Sequence[Blind], until: Optio
         if any(blind.end >= until and blind.hides_end(last) for blind in blinds):
             found[-1] = Interval(last.begin, until)
     return found
+
+
+def still_there(intervals: Sequence[Interval], blinds: Sequence[Blind], now: float) -> List[Interval]:
+    """The same while the lesson goes on. A server that has just ended, and has not come back yet, ended the last stay
+    of everybody: as far as anybody knows they are there. Once it is back there is a blind time, which says the rest."""
+    last = intervals[-1] if intervals else None
+    if last is None or last.how not in (STOPPED, CRASHED) or not last.end <= now <= last.end + BEFORE:
+        return list(intervals)
+    if any(blind.hides_end(last) for blind in blinds):
+        return list(intervals)
+    return [*intervals[:-1], Interval(last.begin, FOREVER)]
+
+
+def unexplained(events: Iterable[Drill], blinds: Sequence[Blind]) -> Tuple[Drill, ...]:
+    """The events that are more than the server's own absence: of that nobody need be asked."""
+    servers = [blind for blind in blinds if blind.is_server]
+    return tuple(one for one in events if not any(own.begin - own.before <= one.begin <= own.end for own in servers))
 
 
 def drills(people: Mapping[str, Sequence[Interval]], begin: float, until: float) -> List[Drill]:

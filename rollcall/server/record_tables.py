@@ -13,12 +13,9 @@ import json
 from dataclasses import fields, replace
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
-from rollcall.server.facts import CRASHED, Identification, Lesson, Mark, Pause, Person, Stay
+from rollcall.server.facts import CRASHED, STOPPED, Identification, Lesson, Mark, Pause, Person, Stay
 
 VERSION = 1
-
-STOPPED = "stopped"
-"""How a stay ended that the server did not end before it stopped (see `rollcall.server.facts.CRASHED`)."""
 
 Fact = Union[Stay, Pause, Lesson, Mark, Identification]
 

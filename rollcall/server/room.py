@@ -309,7 +309,7 @@ class Room:
             else:
                 error = Error("heartbeat_timeout", f"no message for {gone.silent_for:.1f} s")
                 who, seconds = quoted(gone.entry.label), gone.silent_for
-                self.classroom.gone(gone.entry.id, LOST, gone.silent_for)
+                self.classroom.gone(gone.entry.id, LOST, gone.silent_for, gone.session_id)
                 peer = self.dismiss(gone.session_id, error)
                 message = "heartbeat_timeout: %s was silent for %.1f s (client-%d)"
                 self.journal.note(log, logging.INFO, message, who, seconds, gone.session_id, about=peer, member=True)

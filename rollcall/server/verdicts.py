@@ -47,6 +47,8 @@ from rollcall.server.presence import (
     gaps,
     intervals_of,
     overlap,
+    still_there,
+    unexplained,
 )
 
 EARLY = 1800.0
@@ -227,6 +229,8 @@ def lesson_table(
     look.blinds = blind_times(during, lesson.id)
     ends = look.until if lesson.end is None else look.until - lesson.left_early
     there = {name: bridged(intervals_of(own), look.blinds, lesson.end) for name, own in theirs.items()}
+    if lesson.end is None:
+        there = {name: still_there(own, look.blinds, look.now) for name, own in there.items()}
     events = drills(there, look.begin, ends) if look.has_begun else []
     more = [blind for drill in events for blind in blind_of(drill, there)]
     there = {name: bridged(own, more, lesson.end) for name, own in there.items()} if more else there
@@ -241,7 +245,7 @@ def lesson_table(
         lines=lines,
         guests=tuple(sorted(_guest_lines(look, guests.values()), key=lambda line: sort_key(line.name))),
         pauses=tuple(one for one in during if one.end is None or one.end > look.begin),
-        drills=tuple(events),
+        drills=unexplained(events, look.blinds),
         counted=not lesson.discarded and any(line.result.came != facts.NEVER for line in lines),
     )
 

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
+from protocol import Entry
 from rollcall.server.config import ServerConfig
 from rollcall.server.keys import room_keys
+from rollcall.server.lesson import LessonBook
 from rollcall.server.lesson_start import begin, classes_of
 from rollcall.server.roster import Sweep
 from server import RollcallServer
@@ -18,6 +20,10 @@ from tests.helpers import PATIENCE, RawClient, ServerProgram, wait_until
 from tests.server.test_board import Browser, ask
 
 NAMES = ("Ann Lee", "Ben Oak", "Cem Yılmaz", "Dora Größl")
+
+
+SLOW_MACHINE = 0.5
+"""Seconds that a busy machine may add to what is measured."""
 
 
 def write_class(data: Path, name: str = "7b", names: tuple[str, ...] = NAMES) -> None:
@@ -275,3 +281,160 @@ def test_the_program_says_the_class_its_times_and_the_table_at_the_end(tmp_path:
         server.wait_for_line("^Class 7c: 2 names")
         assert server.stop() == 0
     wait_until((folder / "record.db").exists, "the record")
+
+
+def test_who_follows_hears_of_lists_without_a_class_and_of_the_end_of_one(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path) as (_, port), Teacher(port) as teacher, Teacher(port) as other:
+        for one in (teacher, other):
+            one.act("follow_class")
+            wait_for_line(one)
+            assert one.head["available"] == ["7b"] and "classes" not in one.head
+        assert teacher.act("set_class", classes=["7b"])["type"] == "done"
+        until_head(other, classes=["7b"])
+        assert teacher.act("save_class", class_name="9a")["type"] == "denied", "nobody is here but teachers"
+        given = {"part": 1, "parts": 1, "text": "Mia Moon\nBen Oak\n", "write": True}
+        assert teacher.act("import_class", class_name="9a", **given)["type"] == "done"
+        until_head(other, available=["7b", "9a"])
+        assert teacher.act("set_class", classes=[])["type"] == "done"
+        until_head(other, classes=None)
+        assert not other.rows and other.head["available"] == ["7b", "9a"]
+
+
+def until_head(teacher: Teacher, **wanted: Any) -> None:
+    """Wait until the class is told so."""
+    deadline = time.monotonic() + 5
+    while any(teacher.head.get(key) != value for key, value in wanted.items()):
+        assert time.monotonic() < deadline, (teacher.head, wanted)
+        teacher.send({"type": "ping"})
+        teacher.take(teacher.line())
+
+
+def test_a_server_that_stops_ends_everybodys_stay_itself(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (server, port), RawClient(port) as ann, RawClient(port) as ben:
+        for client, name in ((ann, "Ann Lee"), (ben, "Ben Oak")):
+            client.register(name)
+            client.until_type("welcome")
+        assert server.stop()
+        book = server.room.classroom.book
+        assert book is not None
+        assert [stay.how for stay in book.stays] == ["stopped"] * 2
+
+
+def test_a_client_without_a_name_leaves_no_address_in_the_record(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (server, port), RawClient(port) as old:
+        old.register(None, ip="192.0.2.77")
+        old.until_type("client_list")
+        book = server.room.classroom.book
+        assert book is not None
+        (stay,) = wait_until(lambda: book.stays, "the stay")
+        assert "192.0.2.77" not in stay.name
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"SQLite" in kept and b"192.0.2.77" not in kept
+
+
+def test_two_windows_of_a_teacher_on_one_computer_stay_both(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (_, port), TlsClient(port) as one, TlsClient(port) as two:
+        for client in (one, two):
+            client.join("Ms Hill", TEACH, "teacher", role="teacher", roster=False, device_id="0123456789abcdef")
+        one.send({"type": "ping"})
+        assert one.until(lambda message: message["type"] != "notice")["type"] == "pong"
+
+
+def test_who_is_heard_before_it_is_said_that_it_fell_silent_is_here(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (server, port), RawClient(port) as ann, Teacher(port) as teacher:
+        ann.register("Ann Lee")
+        member = ann.until_type("welcome")["member_id"]
+        teacher.act("follow_class")
+        teacher.until_states(ann="here")
+        server.room.classroom.silent(member, 8.0)  # by the sweeper's thread, which was slower than the handler's
+        teacher.until_states(ann="silent")
+        teacher.until_states(ann="here")
+
+
+def test_a_late_end_of_an_old_connection_ends_no_newer_stay(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (server, port), RawClient(port), RawClient(port) as ann:
+        ann.register("Ann Lee", device_id="0123456789abcdef", instance="a" * 22, attempt=2)
+        welcome = ann.until_type("welcome")
+        # Its handler is the last to tell, when the next connection of the same member is here already.
+        server.room.classroom.gone(welcome["member_id"], "lost", session_id=welcome["session_id"] - 1)
+        book = server.room.classroom.book
+        assert book is not None
+        assert [stay.end for stay in book.stays] == [None]
+
+
+def test_a_folder_of_classes_that_is_none_stops_no_record(tmp_path: Path) -> None:
+    (tmp_path / "classes").write_text("not a folder", encoding="utf-8")
+    with lesson_server(tmp_path, record="always") as (server, port), Teacher(port) as teacher:
+        assert server.room.classroom.is_recorded
+        assert teacher.act("follow_class")["type"] == "done"
+        assert "there is no class" in teacher.act("set_class", classes=["7b"])["message"]
+
+
+def test_a_thousand_names_and_many_guests_reach_a_teacher(tmp_path: Path) -> None:
+    write_class(tmp_path, names=tuple(f"Kid{n} Name{n}" for n in range(1000)))
+    with lesson_server(tmp_path, "7b", max_clients=400) as (server, port), Teacher(port) as teacher:
+        for number in range(300):
+            server.room.classroom.joined(Entry("10.0.0.1", 1, 1000 + number, f"Guest {number}", "10.0.0.1", 0), "")
+        teacher.act("follow_class")
+        wait_until_rows(teacher, 1300)
+        assert teacher.head["listed"] == 1000 and teacher.head["whole"]
+
+
+def wait_until_rows(teacher: Teacher, count: int) -> None:
+    while len(teacher.rows) < count:
+        teacher.take(teacher.line())
+
+
+def test_of_two_teachers_the_last_act_wins_and_both_see_it_within_a_second(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (_, port), Teacher(port) as one, Teacher(port) as two:
+        for teacher in (one, two):
+            teacher.act("follow_class")
+            teacher.until_states(ann="expected")
+        for _ in range(3):
+            for asker, other, kind in ((one, two, "excused"), (two, one, "here")):
+                asker.act("mark", names=["Ann Lee"], kind=kind)
+                asked = time.monotonic()
+                other.until_states(ann=kind)
+                assert time.monotonic() - asked < 1.0 + SLOW_MACHINE
+        with Teacher(port) as third:  # the window that is opened again
+            third.act("follow_class")
+            third.until_states(ann="here")
+            deadline = time.monotonic() + PATIENCE
+            while one.rows != third.rows:  # who marked last, and when, comes with its next message
+                assert time.monotonic() < deadline, (one.rows, third.rows)
+                one.send({"type": "ping"})
+                one.take(one.line())
+
+
+def test_two_teachers_who_choose_a_class_at_once_open_one_book(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    write_class(tmp_path, "8c", ("Mia Moon",))
+    with lesson_server(tmp_path) as (server, port), Teacher(port) as one, Teacher(port) as two, RawClient(port) as ann:
+        ann.register("Ann Lee")
+        ann.until_type("welcome")
+        one.send({"type": "set_class", "classes": ["7b"]})
+        two.send({"type": "set_class", "classes": ["8c"]})
+        for teacher in (one, two):
+            assert teacher.until(lambda message: message["type"] in ("done", "denied"))["type"] == "done"
+            teacher.act("follow_class")
+        book = server.room.classroom.book
+        assert book is not None and sorted(stay.name for stay in book.stays) == ["Ann Lee", "Ms Hill", "Ms Hill"]
+        until_head(one, classes=two.head.get("classes", one.head.get("classes")))
+
+
+def test_a_bug_in_the_book_ends_nobodys_conversation(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (server, port), RawClient(port) as ann:
+        del server.room.classroom.book._state  # type: ignore[union-attr]
+        ann.register("Ann Lee")
+        ann.until_type("welcome")
+        ann.send({"type": "ping"})
+        ann.until_type("pong")
+        server.room.classroom.book._state = LessonBook()._state  # type: ignore[union-attr]

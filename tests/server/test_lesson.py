@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, Dict, List, Optional, Sequence
 
 import pytest
@@ -787,3 +788,14 @@ def test_handlers_and_teachers_may_call_at_once() -> None:
     for thread in threads:
         thread.join(30)
     assert not failed and len(found.book.stays) == 160 and found.counts.get("here", 0) == 0
+
+
+def test_that_many_are_here_makes_the_next_join_no_slower() -> None:
+    book = LessonBook()
+    spent = [time.thread_time()]
+    for number in range(4000):
+        book.joined(number + 1, f"Kid{number} Name{number}", "member", f"{number:032d}")
+        if number in (499, 3499, 3999):
+            spent.append(time.thread_time())
+    assert spent[3] - spent[2] < 3 * (spent[1] - spent[0]), "each looked at all the others once: six times as much"
+    assert book.joined(9999, "kid7 name7", "member", f"{7:032d}").dismiss == (8,)

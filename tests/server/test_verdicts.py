@@ -249,3 +249,24 @@ def test_whatever_happened_every_line_is_consistent(mias: List[Span], bens: List
                 assert line.first is not None and line.last is not None and line.first <= line.last
                 assert line.found.late_by == 0 or line.found.came == facts.LATE
         assert table == lesson_table(lesson, list(reversed(own)), now=10_000.0 + now), "order is nothing"
+
+
+@pytest.mark.parametrize("how", ["stopped", "crashed"])
+def test_who_was_there_when_the_server_ended_is_there_as_far_as_anybody_knows(how: str) -> None:
+    going_on = replace(LESSON, end=None)
+    ended = [stay for name in (MIA, BEN) for stay in stays((0, 3000, how), name=name)]
+    line = mia(ended, lesson=going_on, now=13_004.0)
+    assert (line.state, line.result.went) == ("here", "")
+    assert mia(stays((0, 3000, "lost")), lesson=going_on, now=13_004.0).result.went == "lost"
+    assert mia(ended, lesson=going_on, now=13_100.0).result.went == "lost", "it ran on, and they did not come back"
+    again = [Pause("p", 13_000.0, 13_020.0, facts.DOWN)]
+    assert mia(ended, lesson=going_on, now=13_021.0, pauses=again).state == "silent"
+
+
+@pytest.mark.parametrize(("how", "count"), [("crashed", 0), ("lost", 1)])
+def test_who_went_because_the_server_did_is_no_event(how: str, count: int) -> None:
+    lesson = replace(LESSON, end=None, people=tuple(Person(f"P{n} Q", "", "7b") for n in range(8)))
+    own = [stay for person in lesson.people for stay in stays((0, 3000, how), name=person.name)]
+    down = [Pause("p", 13_000.0, 13_020.0, facts.DOWN)] if how == "crashed" else []
+    table = lesson_table(lesson, own, pauses=down, now=13_040.0)
+    assert len(table.drills) == count
