@@ -282,7 +282,7 @@ class ClientWindow:
             self.menus.build()
         self.faces.say(self.model, self.notices.text(), self._clock(), time.time())
         self.sizes.fit(self.faces.kind, self.faces.needs())
-        title = words.title(self.model)
+        title = words.title(self.model, self.listing.book.headline())
         if self.root.title() != title:
             self.root.title(title)
 

@@ -13,7 +13,7 @@ from typing import Any, List, Optional, Protocol, Sequence
 
 from rollcall.window.fields import FieldText
 from rollcall.window.join import CODE, NAME, NOT_LISTED, CardWords, FoundRoom
-from rollcall.window.parts import Link
+from rollcall.window.parts import Link, Placeholder
 from rollcall.window.theme import Theme, set_option
 
 WIDTH = 380
@@ -79,27 +79,11 @@ class JoinCard(ttk.Frame):
         self.name_field = ttk.Entry(card, textvariable=self._texts.name, font=theme.body_font)
         self.name_field.grid(self._row(2, 2))
         self._texts.name.belongs_to(self.name_field)
-        self._placeholder = ttk.Label(
-            self.name_field, text=PLACEHOLDER, style="Placeholder.TLabel", cursor="xterm", takefocus=False
-        )
-        self._placeholder.bind("<Button-1>", lambda event: self.name_field.focus_set())
-        trace = self._texts.name.trace_add("write", lambda *unused: self._show_placeholder())
-        self.bind("<Destroy>", lambda event: self._forget(event, trace))
-        self._show_placeholder()
+        Placeholder(self.name_field, theme, self._texts.name, PLACEHOLDER)
         self.names = tk.Listbox(card, activestyle="none", exportselection=False, relief="flat", height=MOST_NAMES)
         self._style_list(self.names)
         self.names.bind("<<ListboxSelect>>", lambda event: self._chose_name())
         self.switch = Link(card, theme, NOT_LISTED, self._switch)
-
-    def _forget(self, event: Any, trace: str) -> None:
-        if event.widget is self:
-            self._texts.name.trace_remove("write", trace)
-
-    def _show_placeholder(self) -> None:
-        if self._texts.name.get():
-            self._placeholder.place_forget()
-        else:
-            self._placeholder.place(x=self._theme.px(10), rely=0.48, anchor="w")
 
     def _style_list(self, box: tk.Listbox) -> None:
         palette, px = self._theme.palette, self._theme.px

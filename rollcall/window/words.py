@@ -87,10 +87,10 @@ def loudness(model: ClientModel) -> str:
     return {CONNECTED: GOOD, REFUSED: BAD, OFFLINE: MUTED}.get(model.phase, WARN)
 
 
-def title(model: ClientModel) -> str:
-    """For the window's title, readable from the task bar."""
+def title(model: ClientModel, of_class: str = "") -> str:
+    """For the window's title, readable from the task bar. ``of_class`` says how many of a class are here."""
     if model.phase == CONNECTED:
-        return f"{model.here} here – Rollcall"
+        return f"{of_class or f'{model.here} here'} – Rollcall"
     return "not connected – Rollcall" if model.was_in else "Rollcall"
 
 
