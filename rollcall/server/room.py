@@ -90,7 +90,8 @@ class Room:
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
         self.journal = Journal(clock=clock, most_at_once=2 * config.max_clients)
         self.publisher = Publisher(self.roster, self.epoch, self.journal, clock)
-        self.classroom = Classroom(config, self.journal, data, self._take_place, self.publisher.finish)
+        ends = (self._take_place, self.publisher.finish)
+        self.classroom = Classroom(config, self.journal, data, *ends, tell=self.tell_member)
         self.sweeper = Sweeper(
             self.roster,
             self._on_sweep,
@@ -224,6 +225,14 @@ class Room:
             message = "replaced: %s (client-%d) has joined again from the same computer"
             who = quoted(known.entry.label)
             self.journal.note(log, logging.INFO, message, who, known.session_id, about=peer, member=True)
+
+    def tell_member(self, member_id: int, message: Message) -> None:
+        """Send this to a member, if it is here. Nobody is waited for."""
+        known = self.roster.known_as(member_id)
+        with self._changed:
+            connection = None if known is None else self._connections.get(known.session_id)
+        if connection is not None and connection.send(encode(message)) == BACKLOGGED:
+            self.publisher.finish(connection)
 
     # --- teachers ---------------------------------------------------------------------------------------------
 
