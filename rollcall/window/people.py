@@ -184,7 +184,7 @@ def numbers(people: List[Person], has_class: bool) -> List[Number]:
     add("muted", "expected", EXPECTED)
     add("muted", "excused", EXCUSED)
     add("muted", "out", OUT)
-    guests = [person for person in people if person.group == GUESTS]
+    guests = [person for person in people if person.group == GUESTS and person.state in (HERE, SILENT, UNKNOWN)]
     if guests:
         states = frozenset(person.state for person in guests)
         found.append(Number(counted(len(guests), "guest"), "muted", states, guests=True))

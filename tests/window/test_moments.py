@@ -65,7 +65,8 @@ def test_a_correction_is_what_says_something_else() -> None:
     assert lesson.corrected(begin, end) == (None, None)
     earlier = minute_text(lesson.begin - 600)
     assert lesson.corrected(earlier, end) == (lesson.begin - 600, None)
-    assert lesson.corrected(begin, minute_text(lesson.begin - 60)) == (None, lesson.begin - 60 + 86400), "a night course"
+    before = lesson.begin - 60
+    assert lesson.corrected(begin, minute_text(before)) == (None, before + 86400), "a night course"
     with pytest.raises(NotATime):
         lesson.corrected("soon", end)
 
