@@ -229,7 +229,7 @@ class Classroom:
         names = " and ".join(classes)
         notice = Notice(ANOTHER_CLASS, f"a lesson of {names} has begun, and your name is not on its list: who are you?")
         for entry in current.entries:
-            if entry.class_name == GUEST and entry.name:  # an original client has no name, and knows no notice
+            if entry.class_name == GUEST:
                 for member in entry.members:
                     self._tell_member(member, notice)
 

@@ -227,10 +227,13 @@ class Room:
             self.journal.note(log, logging.INFO, message, who, known.session_id, about=peer, member=True)
 
     def tell_member(self, member_id: int, message: Message) -> None:
-        """Send this to a member, if it is here. Nobody is waited for."""
+        """Send this to a member, if it is here; not to an original client, which has no name and knows four messages.
+        Nobody is waited for."""
         known = self.roster.known_as(member_id)
+        if known is None or not known.entry.name:
+            return
         with self._changed:
-            connection = None if known is None else self._connections.get(known.session_id)
+            connection = self._connections.get(known.session_id)
         if connection is not None and connection.send(encode(message)) == BACKLOGGED:
             self.publisher.finish(connection)
 

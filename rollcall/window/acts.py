@@ -106,7 +106,7 @@ class Acts:
             there = window.model.rows()
             for member in row.members if row is not None and act is not None and len(row.members) > 1 else ():
                 if member in there:
-                    where = f"{there[member].ip}, here since {minute_text(there[member].arrived)}"
+                    where = f"{there[member].address}, here since {minute_text(there[member].arrived)}"
                     dialog.offer_computer(member, where)
 
     def mark(self, kind: str) -> None:
