@@ -320,6 +320,8 @@ class Client:
             self._tell(events.Denied(message.act, message.ref, message.message))
         elif isinstance(message, class_messages.ClassList):
             self._tell(events.ClassListed(message))
+        elif isinstance(message, class_messages.Report):
+            self._tell(events.Reported(message.part, message.parts, message.text, message.ref))
         elif isinstance(message, Notice):
             self._tell(events.Notice(message.about, message.message, message.id))
 

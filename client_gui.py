@@ -173,8 +173,7 @@ class ClientWindow:
     def not_me(self) -> None:
         """Somebody else sits here: leave, and ask who it is."""
         self.leave()
-        self.texts.name.set("")
-        self.texts.code.set("")
+        self.texts.forget_person()
         self.remember(lambda before: replace(before, name=""))
         self.faces.card.point_to(NAME)
 
@@ -183,6 +182,7 @@ class ClientWindow:
         if client is None:
             return
         self._events = queue.Queue(MOST_EVENTS)
+        self.acts.replies.give_up()
         self.model.end(time.time())
         self._goodbyes.say(client.stop)
 
@@ -282,7 +282,7 @@ class ClientWindow:
             self.menus.build()
         self.faces.say(self.model, self.notices.text(), self._clock(), time.time())
         self.sizes.fit(self.faces.kind, self.faces.needs())
-        title = words.title(self.model)
+        title = words.title(self.model, self.listing.book.headline())
         if self.root.title() != title:
             self.root.title(title)
 

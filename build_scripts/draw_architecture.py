@@ -79,6 +79,7 @@ CLIENT = Grid(
         ("resolver", "the system, which looks up a name", "···▼"),
         ("deriver", "the processor: keys in place of a code", "···▼"),
         ("finder", "servers that answer, or the next question", "··▼·"),
+        ("doctor", "the network: why is no server found?", "····"),
         ("goodbye", "the last words of a client that ends", "●●··"),
         ("ends", "the end of the session (only on Windows)", "····"),
     ),

@@ -191,6 +191,16 @@ class ClassListed:
 
 
 @dataclass(frozen=True)
+class Reported:
+    """Piece ``part`` of ``parts`` of a report that was asked for with this ``ref``; `Done` follows the last."""
+
+    part: int
+    parts: int
+    text: str
+    ref: Optional[int]
+
+
+@dataclass(frozen=True)
 class Dropped:
     """So many ``lines`` of the program's output are missing here, because nobody took them. Not an event of a client:
     it stays connected meanwhile."""
@@ -233,6 +243,7 @@ Event = Union[
     Denied,
     Notice,
     ClassListed,
+    Reported,
     Dropped,
     Stopped,
 ]
@@ -255,6 +266,7 @@ _KINDS: Dict[type, str] = {
     Denied: "denied",
     Notice: "notice",
     ClassListed: "class",
+    Reported: "report",
     Dropped: "dropped",
     Stopped: "stopped",
 }
@@ -301,6 +313,8 @@ def describe(event: Event) -> str:
         return f"refused ({event.code}): {event.message}"
     if isinstance(event, ClassListed):
         return f"the class: {counted(event.message.listed, 'name')}, {counted(event.message.guests, 'guest')}"
+    if isinstance(event, Reported):
+        return f"a report, piece {event.part} of {event.parts}"
     if isinstance(event, Dropped):
         return f"{counted(event.lines, 'line')} missing here: nobody took more"
     return "stopped"

@@ -31,7 +31,7 @@ from rollcall.server.timetable import read_bells
 from rollcall.wire.class_messages import ClassList, PersonRow, Vanished
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BACKLOGGED, Connection
-from rollcall.wire.messages import MEMBER
+from rollcall.wire.messages import ANOTHER_CLASS, MEMBER, Notice
 from rollcall.wire.text import counted, printable
 
 if TYPE_CHECKING:  # a server without a class does without them
@@ -59,6 +59,9 @@ OFFER_PAUSE = 1.0
 NAMELESS = "(without a name)"
 """Who has none: clients of version 1. Not their address, which the record must not have."""
 
+GUEST = "guest"
+"""What stands in the place of a class for who is on no list."""
+
 ALWAYS, NEVER, WHERE_CLOSED, WITH_CLASS = "always", "never", "closed", "class"
 
 
@@ -75,7 +78,7 @@ class _Follower:
 class Classroom:
     """See the module. ``data`` is the folder of what is kept, or None if there is none. ``dismiss`` ends the connection
     of a member whose place was taken by the same device; ``finish`` is `Publisher.finish`; ``moved`` is called when
-    something may be another than it was, and every second."""
+    something may be another than it was, and every second; ``tell`` gives a member a message."""
 
     def __init__(
         self,
@@ -86,9 +89,12 @@ class Classroom:
         finish: Callable[[Connection], None] = lambda connection: None,
         wall_clock: Callable[[], float] = time.time,
         moved: Callable[[], None] = lambda: None,
+        tell: Callable[[int, Notice], None] = lambda member, notice: None,
     ) -> None:
         self._config, self._journal, self._data = config, journal, data
-        self._dismiss, self._finish, self._wall_clock, self._moved = dismiss, finish, wall_clock, moved
+        self._dismiss, self._finish, self._wall_clock = dismiss, finish, wall_clock
+        self._moved, self._tell_member = moved, tell
+        self._had: Tuple[str, ...] = ()  # the classes of the last lesson; two that begin at once may both tell
         self._folder: Optional[ClassFolder] = None
         self.book: Optional[LessonBook] = None
         self._record: Optional[Record] = None
@@ -252,10 +258,28 @@ class Classroom:
         """What came of a call goes where it belongs."""
         if self._registrar is not None and answer.facts:
             self._registrar.hand_on(answer.facts)
+        for fact in answer.facts:
+            lesson: Any = fact
+            if _is_begun(fact):
+                self._begun(lesson.classes)
         for member in answer.dismiss:
             self._dismiss(member, Error("replaced", "this computer has joined again under this name"))
         self._moved()
         return answer
+
+    def _begun(self, classes: Tuple[str, ...]) -> None:
+        """A lesson goes on, perhaps since now. After one of another class, who is not on the list is asked who they
+        are: a computer that is nobody's own may have somebody else before it."""
+        had, self._had = self._had, classes
+        current = self.book.class_list() if had and had != classes and self.book is not None else None
+        if current is None:
+            return
+        names = " and ".join(classes)
+        notice = Notice(ANOTHER_CLASS, f"a lesson of {names} has begun, and your name is not on its list: who are you?")
+        for entry in current.entries:
+            if entry.class_name == GUEST:
+                for member in entry.members:
+                    self._tell_member(member, notice)
 
     def act(self, what: Callable[..., Answer], *given: Any, **more: Any) -> Answer:
         """A teacher's act: a method of the book. Raises what that raises."""

@@ -93,8 +93,8 @@ class Room:
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
         self.journal = Journal(clock=clock, most_at_once=2 * config.max_clients)
         self.publisher = Publisher(self.roster, self.epoch, self.journal, clock, self._class)
-        moved = self.publisher.class_moved
-        self.classroom = Classroom(config, self.journal, data, self._take_place, self.publisher.finish, moved=moved)
+        ends, moved = (self._take_place, self.publisher.finish), self.publisher.class_moved
+        self.classroom = Classroom(config, self.journal, data, *ends, moved=moved, tell=self.tell_member)
         self.sweeper = Sweeper(
             self.roster,
             self._on_sweep,
@@ -231,6 +231,17 @@ class Room:
             message = "replaced: %s (client-%d) has joined again from the same computer"
             who = quoted(known.entry.label)
             self.journal.note(log, logging.INFO, message, who, known.session_id, about=peer, member=True)
+
+    def tell_member(self, member_id: int, message: Message) -> None:
+        """Send this to a member, if it is here; not to an original client, which has no name and knows four messages.
+        Nobody is waited for."""
+        known = self.roster.known_as(member_id)
+        if known is None or not known.entry.name:
+            return
+        with self._changed:
+            connection = self._connections.get(known.session_id)
+        if connection is not None and connection.send(encode(message)) == BACKLOGGED:
+            self.publisher.finish(connection)
 
     # --- teachers ---------------------------------------------------------------------------------------------
 

@@ -9,32 +9,47 @@ from __future__ import annotations
 import time
 import tkinter as tk
 from tkinter import messagebox, ttk
-from typing import Any, Callable, List, NamedTuple, Optional, Protocol
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol
 
 from rollcall.client import events
 from rollcall.window.address_sign import AddressSign, browsers_address, link_of
+from rollcall.window.ask import ask_value
+from rollcall.window.attendance_dialog import AttendanceDialog
 from rollcall.window.class_book import Act
+from rollcall.window.classes_dialog import ClassesDialog
 from rollcall.window.clipboard import Clipboard
+from rollcall.window.commands import Commands
 from rollcall.window.dialogs import answer
-from rollcall.window.faces import Faces
+from rollcall.window.diary import minute_text
+from rollcall.window.faces import STUDENT, Faces, Texts
 from rollcall.window.listing import Listing
 from rollcall.window.model import ClientModel
+from rollcall.window.moments import read_minutes, read_time
 from rollcall.window.notices import Notices
 from rollcall.window.people import GONE, GUESTS, Person
 from rollcall.window.person_dialog import PersonDialog
+from rollcall.window.replies import NOBODY_TO_ASK, Replies, Reply
 from rollcall.window.theme import Theme
 from rollcall.window.words import sentence
-from rollcall.wire.class_messages import MAX_MARKED, FollowClass, Identify, MarkAct
-from rollcall.wire.messages import MAX_SENTENCE, MEMBER, TEACHER, TYPES, BoardLink, Kick, Substitute
+from rollcall.wire.class_messages import MAX_MARKED, Attendance, FollowClass, Identify, MarkAct
+from rollcall.wire.messages import (
+    ANOTHER_CLASS,
+    MAX_SENTENCE,
+    MEMBER,
+    TEACHER,
+    TYPES,
+    BoardLink,
+    Kick,
+    Substitute,
+)
 from rollcall.wire.text import counted
 
 MINUTES = {"at once": 0, "in 5 minutes": 5, "in 45 minutes": 45}
 """When somebody who was removed may come back."""
 
-
 BOARD_LINK = TYPES[BoardLink]
 
-NOBODY_TO_ASK = "That was not done: there is no connection. Try again when there is one."
+WHO_ARE_YOU = "A new lesson: who are you? Type your name and join."
 
 
 class Removal(NamedTuple):
@@ -53,12 +68,16 @@ class Window(Protocol):
     model: ClientModel
     notices: Notices
     clipboard: Clipboard
+    texts: Texts
     closed: bool
 
     @property
     def listing(self) -> Listing: ...
+    @property
+    def commands(self) -> Commands: ...
     def act(self, message: Act) -> bool: ...
     def connect(self) -> None: ...
+    def not_me(self) -> None: ...
 
 
 class Acts:
@@ -67,12 +86,21 @@ class Acts:
     def __init__(self, window: Window) -> None:
         self._window = window
         self.sign = AddressSign(window.root, window.theme)
+        self.replies = Replies(self._send)
+        self._marked: List[str] = []  # whom the last mark was about
         # What a test puts something else in place of.
         self.ask_removal: Callable[..., Optional[Removal]] = ask_removal
         self.show_message: Callable[..., object] = messagebox.showinfo
+        self.ask_value: Callable[..., Any] = ask_value
+
+    def _send(self, message: Act) -> bool:
+        return self._window.act(message)
 
     def attend(self) -> None:
-        """Do what the status line offers."""
+        """Do what the face offers: a teacher's line of status, or to a student "I am Mia"."""
+        if self._window.faces.kind == STUDENT:
+            self._window.model.is_sure = True
+            return
         step = self._window.listing.book.attention()
         if step is not None:
             self._window.act(step.act)
@@ -90,13 +118,70 @@ class Acts:
             book, person = window.listing.book, chosen[0]
             act = window.act if book.is_set and window.model.role != MEMBER else None
             row, missing = book.row_of(person), book.missing()
-            PersonDialog(window.root, window.theme, person, row, missing, time.time(), act)
+            dialog = PersonDialog(window.root, window.theme, person, row, missing, time.time(), act)
+            there = window.model.rows()
+            for member in row.members if row is not None and act is not None and len(row.members) > 1 else ():
+                if member in there:
+                    where = f"{there[member].address}, here since {minute_text(there[member].arrived)}"
+                    dialog.offer_computer(member, where)
 
     def mark(self, kind: str) -> None:
         """A teacher's word about the selected people of the list."""
-        chosen = [person.name for person in self._window.faces.teacher.table.selected() if person.group != GUESTS]
-        if chosen and self._window.listing.book.is_set:
-            self._window.act(MarkAct(tuple(chosen[:MAX_MARKED]), kind))
+        window = self._window
+        chosen = [person.name for person in window.faces.teacher.table.selected() if person.group != GUESTS]
+        if not chosen or not window.listing.book.is_set:
+            return
+        who = chosen[0] if len(chosen) == 1 else counted(len(chosen), "person").replace("persons", "people")
+        more: Dict[str, Any] = {}
+        if kind in ("late", "left"):
+            is_late, now = kind == "late", minute_text(time.time())
+            read: Callable[[str], float] = read_minutes if is_late else self._moment
+            key, usual = ("minutes", "5") if is_late else ("at", now)
+            question = f"By how many minutes was {who} late?" if is_late else f"When did {who} leave?"
+            asked = {"title": kind.capitalize(), "question": question, "value": usual, "read": read}
+            where = {"root": window.root, "theme": window.theme}
+            more = {key: answer(self.ask_value, lambda: window.closed, **where, **asked)}
+            if more[key] is None:
+                return
+        self._marked = chosen[:MAX_MARKED] if kind != "undo" else []
+        window.act(MarkAct(tuple(chosen[:MAX_MARKED]), kind, **more))
+
+    @staticmethod
+    def _moment(text: str) -> float:
+        """A time of today."""
+        return read_time(text, time.time())
+
+    def undo(self) -> None:
+        """Take the last mark back."""
+        if self._marked:
+            self._window.act(MarkAct(tuple(self._marked), "undo"))
+            self._marked = []
+
+    def classes(self) -> None:
+        """The lists that the server has."""
+        if self.are_allowed:
+            ClassesDialog(self._window.root, self._window.theme, self.replies)
+
+    def attendance(self) -> None:
+        """Who was here, in this lesson and before."""
+        window = self._window
+        if self.are_allowed:
+            commands = window.commands
+            AttendanceDialog(window.root, window.theme, self.replies, commands.save_text, commands.open_page)
+
+    def print_list(self) -> None:
+        """One page: the server's, which knows the lesson, or else one of what is to be seen here."""
+        window = self._window
+        if window.listing.book.is_set and self.are_allowed:
+            self.replies.ask(Attendance("list", form="html"), self._print)
+        else:
+            window.commands.print_people()
+
+    def _print(self, reply: Reply) -> None:
+        if reply.why:  # no lesson has begun yet
+            self._window.commands.print_people()
+        else:
+            self._window.notices.show(self._window.commands.open_page(reply.text))
 
     @property
     def are_allowed(self) -> bool:
@@ -142,6 +227,8 @@ class Acts:
     def follow(self, event: events.Event) -> None:
         """What became of it, and what is asked by itself: of whom a teacher may see it, the class."""
         window = self._window
+        if self.replies.take(event):
+            return
         if isinstance(event, events.Connected) and window.model.role != MEMBER:
             window.act(FollowClass())
         elif isinstance(event, events.ClassListed):
@@ -154,12 +241,22 @@ class Acts:
             answer(self.show_message, lambda: window.closed, **options)
         elif isinstance(event, events.Done) and event.note:
             window.notices.show(sentence(event.note))
+        elif isinstance(event, events.Notice) and event.about == ANOTHER_CLASS:
+            self._ask_who()
         elif isinstance(event, events.Notice) and event.id is not None and window.model.is_own(event.id):
             window.model.note(time.time(), event.message)  # the others hear of us; we know
         elif isinstance(event, events.Denied) and event.act == "follow_class":
             pass  # this room has no classes, or not for us
         elif isinstance(event, (events.Denied, events.Notice)):
             window.notices.show(sentence(event.message))
+
+    def _ask_who(self) -> None:
+        """A lesson of another class has begun, and we are not on its list. On a computer that is nobody's own somebody
+        else sits here now: until they say who they are, nobody is here."""
+        window = self._window
+        if window.faces.kind == STUDENT and not window.texts.own.get():
+            window.not_me()
+            window.notices.complaint = WHO_ARE_YOU
 
 
 def _is_in(person: Person) -> bool:

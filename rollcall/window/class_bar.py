@@ -18,6 +18,8 @@ class ClassBar(ttk.Frame):
 
     def __init__(self, parent: tk.Misc, theme: Theme, act: Callable[[Act], object]) -> None:
         super().__init__(parent)
+        self.edit_classes: Callable[[], object] = lambda: None
+        """*Classes…* was chosen."""
         self._theme, self._act = theme, act
         self._book = ClassBook()
         px = theme.px
@@ -37,6 +39,7 @@ class ClassBar(ttk.Frame):
             self.menu.add_command(label=self._theme.drawable(name), command=self._setter((name,)))
         self.menu.add_separator()
         self.menu.add_command(label="No class", command=self._setter(()))
+        self.menu.add_command(label="Classes…", command=self.edit_classes)
 
     def _setter(self, classes: Tuple[str, ...]) -> Callable[[], object]:
         return lambda: self._act(SetClass(classes))

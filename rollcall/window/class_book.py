@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, NamedTuple, Optional, Union
 
-from protocol import Message
+from protocol import HERE, Message
 from rollcall.window.diary import minute_text
 from rollcall.window.model import Row
 from rollcall.window.people import MISSING, Person, of_class
@@ -65,6 +65,11 @@ class ClassBook:
         """``Class 7b``; ``Classes 7b, 9a``; ``No class``."""
         classes = self.known.classes if self.known is not None else ()
         return f"{'Class' if len(classes) == 1 else 'Classes'} {', '.join(classes)}" if classes else "No class"
+
+    def headline(self) -> str:
+        """``24 of 27 here``; empty where there is no class."""
+        known = self.known
+        return f"{(known.counts or {}).get(HERE, 0)} of {known.listed} here" if known and known.classes else ""
 
     def lesson_text(self) -> str:
         """Since when there is a lesson."""

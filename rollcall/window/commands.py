@@ -117,16 +117,30 @@ class Commands:
             return
         book = window.listing.book
         title = book.title() if book.is_set else window.model.server_name or window.model.address
-        text = page(title, list(window.order.people.values()), book.is_set, time.time())
+        window.notices.show(self.open_page(page(title, list(window.order.people.values()), book.is_set, time.time())))
+
+    def open_page(self, text: str) -> str:
+        """A page of HTML, where the person reads the web; what there is to say about it."""
         try:
             descriptor, name = tempfile.mkstemp(prefix="rollcall ", suffix=".html")  # 0600: it has names
             with open(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
             is_shown = self.show_page(Path(name).as_uri())
         except OSError as error:
-            window.notices.show(f"The page could not be made: {error.strerror or error}.")
-            return
-        window.notices.show("" if is_shown else f"No program was found that shows the page; it is {name}.")
+            return f"The page could not be made: {error.strerror or error}."
+        return "" if is_shown else f"No program was found that shows the page; it is {name}."
+
+    def save_text(self, name: str, text: str) -> str:
+        """Ask for a file and write what the server has made to it; what there is to say about it."""
+        file = self._ask(title="Save", initialfile=name, defaultextension=Path(name).suffix)
+        if not file:
+            return ""
+        try:
+            with open(file, "w", encoding="utf-8", newline="") as saved:
+                saved.write(text)
+        except OSError as error:
+            return f"That was not saved: {file}: {error.strerror or error}. Choose another place."
+        return f"Saved to {file}."
 
     def _ask(self, **options: Any) -> str:
         where = {"initialdir": documents_folder(), "parent": self._window.root}

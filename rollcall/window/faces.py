@@ -58,6 +58,11 @@ class Texts:
         self.status = tk.StringVar(root, "")
         """The sentence about the connection, or whatever else there is to say."""
 
+    def forget_person(self) -> None:
+        """Somebody else sits here."""
+        self.name.set("")
+        self.code.set("")
+
     def offer(self, servers: Sequence[str]) -> None:
         """Servers to choose from, the most recent first."""
         self.servers = [self._stand_ins.shown(server) for server in servers]
@@ -71,6 +76,7 @@ class Window(JoinActions, StudentActions, TeacherActions, Protocol):
     texts: Texts
     order: TableOrder
     found: Optional[FoundRooms]
+    model: ClientModel
 
     @property
     def commands(self) -> LogActions: ...
@@ -101,10 +107,15 @@ class Faces:
         root, theme = self._root, self._theme
         self._beaten = -1
         window, texts = self._window, self._texts
-        self.card = JoinCard(root, theme, texts, window)
+        self.card = JoinCard(root, theme, texts, window, self._examine)
         self.student = StudentFace(root, theme, window)
         self.teacher = TeacherFace(root, theme, texts, self._order, self._diary, window, window.commands)
         self.shown.pack(fill="both", expand=True)
+
+    def _examine(self) -> None:
+        """*Cannot find it?*"""
+        if self._window.found is not None:
+            self._window.found.examine(self._texts.server.get(), self._window.model.phase)
 
     @property
     def shown(self) -> ttk.Frame:
@@ -135,7 +146,13 @@ class Faces:
         set_text(self._texts.status, notice or words.status(model, now))
         if self.kind == CARD:
             said = card_words(model, now, notice, self._texts.teacher.get())
+            examined = found.examined(model.phase) if found is not None and not notice else ""
+            if examined:
+                said = replace(said, said=examined, loudness=words.WARN)
+            if found is not None and said.title == "Join" and found.name_of(self._texts.server.get()):
+                said = replace(said, title=f"Join {found.name_of(self._texts.server.get())}")
             self.card.show(replace(said, said=shortened(said.said)))
+            self.card.offer_examination(found is not None)
             self.card.offer_servers(self._texts.servers)
             self.card.show_rooms(self._texts.rooms)
             self.card.offer_names(model.room.names if model.room is not None else None)

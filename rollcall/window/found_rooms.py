@@ -1,7 +1,7 @@
 """The rooms of this network, for the card: a finder looks for them while the card is to be seen, and no longer.
 
-What a server says of itself is a hint, which anybody can give; who it is, the client finds out when it is joined. One
-thread only; the finder has its own.
+What a server says of itself is a hint, which anybody can give; who it is, the client finds out when it is joined. Why
+none is found can be examined. One thread only; the finder has its own, and so has the examination.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import queue
 from typing import Dict, List, Optional, Sequence
 
 from rollcall.client.finder import Finder, FinderEvent, Found, Gone, Server
+from rollcall.window.examination import Examination
 from rollcall.window.join import FoundRoom
+from rollcall.wire.address import DEFAULT_PORT, Address, parse_address
 
 MOST_EVENTS = 1000
 
@@ -41,6 +43,8 @@ class FoundRooms:
     def __init__(self, servers: Sequence[str]) -> None:
         self._also = by_digits(servers)
         self._finder: Optional[Finder] = None
+        self._examination: Optional[Examination] = None
+        self._examined_in = ""
         self._forget()
 
     def _forget(self) -> None:
@@ -60,8 +64,37 @@ class FoundRooms:
             is_changed = self._rooms.take(self._events.get_nowait()) or is_changed
         return self._rooms.listed() if is_changed else None
 
+    def examine(self, server: str, phase: str) -> None:
+        """Find out why that server is not reached, or why none is found. What is said holds for this ``phase`` of the
+        connection: whoever tries again reads how that goes."""
+        if self._examination is not None:
+            self._examination.stop()
+        address: Optional[Address] = None
+        try:
+            address = parse_address(server, DEFAULT_PORT) if server.strip() else None
+        except ValueError:
+            pass  # what is wrong with it is said when it is joined; the network can be looked at
+        self._examination, self._examined_in = Examination(address), phase
+
+    def examined(self, phase: str) -> str:
+        """What came of that; empty for nothing."""
+        if self._examination is None:
+            return ""
+        if phase != self._examined_in:
+            self._examination.stop()
+            self._examination = None
+            return ""
+        return self._examination.said
+
+    def name_of(self, server: str) -> str:
+        """What the server at this address calls itself, if it answers."""
+        return next((room.name for room in self._rooms.listed() if room.address == server.strip()), "")
+
     def stop(self) -> None:
         """Look no more; what was found is forgotten."""
+        examination, self._examination = self._examination, None
+        if examination is not None:
+            examination.stop()
         finder, self._finder = self._finder, None
         if finder is not None:
             finder.stop()

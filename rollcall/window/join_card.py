@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, List, Optional, Protocol, Sequence
+from typing import Any, Callable, List, Optional, Protocol, Sequence
 
 from rollcall.window.fields import FieldText
 from rollcall.window.join import CODE, NAME, NOT_LISTED, CardWords, FoundRoom
-from rollcall.window.parts import Link
+from rollcall.window.parts import Link, Placeholder
 from rollcall.window.theme import Theme, set_option
 
 WIDTH = 380
@@ -43,8 +43,11 @@ class JoinActions(Protocol):
 class JoinCard(ttk.Frame):
     """The card. ``show_rooms`` takes the servers that were found, ``offer_names`` the names to choose from."""
 
-    def __init__(self, parent: tk.Misc, theme: Theme, texts: JoinTexts, actions: JoinActions) -> None:
+    def __init__(
+        self, parent: tk.Misc, theme: Theme, texts: JoinTexts, actions: JoinActions, examine: Callable[[], None]
+    ) -> None:
         super().__init__(parent)
+        self._examine = examine
         self._theme, self._texts, self._actions = theme, texts, actions
         self._rooms: List[FoundRoom] = []
         self._servers: List[str] = []
@@ -79,27 +82,11 @@ class JoinCard(ttk.Frame):
         self.name_field = ttk.Entry(card, textvariable=self._texts.name, font=theme.body_font)
         self.name_field.grid(self._row(2, 2))
         self._texts.name.belongs_to(self.name_field)
-        self._placeholder = ttk.Label(
-            self.name_field, text=PLACEHOLDER, style="Placeholder.TLabel", cursor="xterm", takefocus=False
-        )
-        self._placeholder.bind("<Button-1>", lambda event: self.name_field.focus_set())
-        trace = self._texts.name.trace_add("write", lambda *unused: self._show_placeholder())
-        self.bind("<Destroy>", lambda event: self._forget(event, trace))
-        self._show_placeholder()
+        Placeholder(self.name_field, theme, self._texts.name, PLACEHOLDER)
         self.names = tk.Listbox(card, activestyle="none", exportselection=False, relief="flat", height=MOST_NAMES)
         self._style_list(self.names)
         self.names.bind("<<ListboxSelect>>", lambda event: self._chose_name())
         self.switch = Link(card, theme, NOT_LISTED, self._switch)
-
-    def _forget(self, event: Any, trace: str) -> None:
-        if event.widget is self:
-            self._texts.name.trace_remove("write", trace)
-
-    def _show_placeholder(self) -> None:
-        if self._texts.name.get():
-            self._placeholder.place_forget()
-        else:
-            self._placeholder.place(x=self._theme.px(10), rely=0.48, anchor="w")
 
     def _style_list(self, box: tk.Listbox) -> None:
         palette, px = self._theme.palette, self._theme.px
@@ -111,7 +98,11 @@ class JoinCard(ttk.Frame):
 
     def _build_server(self) -> None:
         theme, card = self._theme, self.card
-        ttk.Label(card, text="Server").grid(self._row(5, 8))
+        head = ttk.Frame(card)
+        head.grid(self._row(5, 8))
+        head.columnconfigure(0, weight=1)
+        ttk.Label(head, text="Server").grid(row=0, column=0, sticky="w")
+        self.examine_link = Link(head, theme, "Cannot find it?", self._examine)
         self.server_field = ttk.Combobox(card, textvariable=self._texts.server, font=theme.body_font)
         self.server_field.grid(self._row(6, 2))
         self._texts.server.belongs_to(self.server_field)
@@ -178,6 +169,11 @@ class JoinCard(ttk.Frame):
             self.rooms.grid(self._row(7, 4))
         else:
             self.rooms.grid_forget()
+
+    def offer_examination(self, is_wanted: bool) -> None:
+        """*Cannot find it?*, where this program looks at the network at all."""
+        if is_wanted and not self.examine_link.winfo_manager():
+            self.examine_link.grid(row=0, column=1, sticky="e")
 
     def offer_names(self, names: Optional[Sequence[str]]) -> None:
         """Names to choose from, where the room has them; None for the field."""

@@ -65,14 +65,19 @@ class Menus:
         if face == TEACHER and window.model.role != MEMBER:
             self._mark_menu.delete(0, "end")
             for kind, text in (*MARKS, ("undo", "Take back")):
-                self._mark_menu.add_command(label=text, command=self._marker(kind))
+                more = "…" if kind in ("late", "left") else ""
+                self._mark_menu.add_command(label=text + more, command=self._marker(kind))
             self.context_menu.add_cascade(label="Mark", menu=self._mark_menu)
         if face == TEACHER and window.acts.are_allowed:
             self.context_menu.add_command(label="Remove…", command=window.acts.remove, accelerator="Del")
+            self.menu.add_separator()
+            self.menu.add_command(label="Classes…", command=window.acts.classes)
+            self.menu.add_command(label="Attendance…", command=window.acts.attendance)
             self.menu.add_command(label="Substitute…", command=window.acts.substitute)
+            self.menu.add_separator()
         if face == TEACHER:
             self.menu.add_command(label="Save the list…", command=commands.save_people, accelerator=accelerator("S"))
-            self.menu.add_command(label="Print the list", command=commands.print_people, accelerator=accelerator("P"))
+            self.menu.add_command(label="Print the list", command=window.acts.print_list, accelerator=accelerator("P"))
             self.menu.add_separator()
             self._build_sort()
             self.menu.add_checkbutton(
@@ -124,7 +129,7 @@ class Menus:
         if is_mac:
             root.createcommand("::tk::mac::Quit", window.close)  # else Tk would exit without a goodbye
         keys: List[Any] = [("fF", commands.search), ("qQ", window.close), ("sS", commands.save_people)]
-        keys += [("pP", commands.print_people)]
+        keys += [("pP", window.acts.print_list)]
         keys += [(("plus", "equal", "KP_Add"), lambda: commands.zoom(1)), (("0", "KP_0"), lambda: commands.zoom(0))]
         keys += [(("minus", "KP_Subtract"), lambda: commands.zoom(-1))]
         for modifier in self._modifiers():
@@ -141,8 +146,11 @@ class Menus:
             for key in "cC":
                 tree.bind(f"<{modifier}-{key}>", lambda event: commands.copy_people(as_table))
         self._window.faces.teacher.table.pressed_guests = self._window.acts.accept_all
+        self._window.faces.teacher.class_bar.edit_classes = self._window.acts.classes
         for event in ("<Return>", "<KP_Enter>", "<Double-Button-1>"):
             tree.bind(event, lambda event: self._window.acts.details())
+        for modifier in self._modifiers():
+            tree.bind(f"<{modifier}-z>", lambda event: self._window.acts.undo())
         tree.bind("<Delete>", lambda event: self._window.acts.remove())
         buttons = ("<Button-2>", "<Control-Button-1>") if sys.platform == "darwin" else ("<Button-3>",)
         for button in buttons:

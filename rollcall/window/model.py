@@ -109,6 +109,8 @@ class ClientModel:
         """The server has let us in since the last `begin`."""
         self.role = MEMBER
         self.name = ""
+        self.is_sure = False
+        """The person has said that it is they, though somebody else is here under the same name."""
         self.changed = 0
         """Goes up whenever people have changed."""
         self.beats: Deque[Beat] = deque(maxlen=BEATS)
@@ -153,7 +155,7 @@ class ClientModel:
             self.beats.clear()
         self.address, self.name = address, name
         self._anew = True
-        self.was_in, self.role, self.refusal = False, MEMBER, ""
+        self.was_in, self.role, self.refusal, self.is_sure = False, MEMBER, "", False
         self.code_needed = None
         if self.room is not None and self.room.address != address:
             self.room = None

@@ -7,9 +7,10 @@ it has the focus.
 from __future__ import annotations
 
 import tkinter as tk
+from tkinter import ttk
 from typing import Any, Callable, Optional
 
-from rollcall.window.fields import select_all_with_control_a
+from rollcall.window.fields import FieldText, select_all_with_control_a
 from rollcall.window.theme import Theme, set_icon, set_option
 
 TOOLTIP_AFTER = 400
@@ -57,6 +58,24 @@ class Chip(Pressable):
         set_option(self, "foreground", front)
         set_option(self, "background", ground)
         set_option(self, "highlightbackground", ground)
+
+
+class Placeholder(ttk.Label):
+    """What belongs into a field, in the field, while nothing stands there."""
+
+    def __init__(self, field: ttk.Entry, theme: Theme, text: FieldText, said: str) -> None:
+        super().__init__(field, text=said, style="Placeholder.TLabel", cursor="xterm", takefocus=False)
+        self._theme, self._text = theme, text
+        self.bind("<Button-1>", lambda event: field.focus_set())
+        trace = text.trace_add("write", lambda *unused: self._show())
+        self.bind("<Destroy>", lambda event: text.trace_remove("write", trace))
+        self._show()
+
+    def _show(self) -> None:
+        if self._text.get():
+            self.place_forget()
+        else:
+            self.place(x=self._theme.px(10), rely=0.48, anchor="w")
 
 
 class Tooltip:

@@ -56,7 +56,8 @@ class Person:
     """One line of the list. ``key`` stays the same for the same person; ``since``, ``arrived``, ``went`` and ``silent``
     (since when there is no answer) are Unix time. ``late_by`` are minutes after the lesson's begin, ``proposal`` is the
     name of the list that a guest seems to be, ``hint`` what a teacher should know; ``marked``: there is a mark or a
-    note, which is only shown in the person's own dialog."""
+    note, which is only shown in the person's own dialog. More than one of ``computers`` has
+    this name: who is it?"""
 
     key: str
     name: str
@@ -75,6 +76,7 @@ class Person:
     proposal: str = ""
     marked: bool = False
     hint: str = ""
+    computers: int = 1
 
     def stayed(self, wall: float) -> float:
         """Seconds from the arrival until now, or until it went."""
@@ -89,6 +91,8 @@ class Person:
             return f"{text}, was here {span_text(self.stayed(wall))}"
         if self.state == HERE and self.late_by:
             text += f", late by {self.late_by} min"
+        if self.computers > 1:
+            text += f", {self.computers} computers?"
         return f"{text}  •" if self.marked else text
 
     @property
@@ -135,6 +139,7 @@ def of_class(row: PersonRow, roster: Mapping[int, Row]) -> Person:
         since=row.since, went=row.since if row.state in GONE else None, late_by=round(row.late_by / 60),
         silent=row.since if row.state == SILENT else None, proposal=row.proposal, marked=bool(row.mark or row.note),
         hint=_hint(row), member=member,
+        computers=max(1, len(row.members)),
     )  # fmt: skip
     if there is None:
         return person
@@ -179,7 +184,7 @@ def numbers(people: List[Person], has_class: bool) -> List[Number]:
     add("muted", "expected", EXPECTED)
     add("muted", "excused", EXCUSED)
     add("muted", "out", OUT)
-    guests = [person for person in people if person.group == GUESTS]
+    guests = [person for person in people if person.group == GUESTS and person.state in (HERE, SILENT, UNKNOWN)]
     if guests:
         states = frozenset(person.state for person in guests)
         found.append(Number(counted(len(guests), "guest"), "muted", states, guests=True))

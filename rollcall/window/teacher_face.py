@@ -18,7 +18,7 @@ from rollcall.window.diary import Diary
 from rollcall.window.fields import FieldText
 from rollcall.window.latency import LatencyBar
 from rollcall.window.names import clipped
-from rollcall.window.parts import Chip, Link, Tooltip
+from rollcall.window.parts import Chip, Link, Placeholder, Tooltip
 from rollcall.window.people import Number
 from rollcall.window.table import RosterTable
 from rollcall.window.table_order import TableOrder
@@ -86,14 +86,13 @@ class TeacherFace(ttk.Frame):
         self.chips: List[Chip] = []
         side = ttk.Frame(bar)
         side.grid(row=0, column=2, sticky="e")
-        self.found = ttk.Label(side, style="Small.TLabel", width=9, anchor="e")
-        self.found.grid(row=0, column=0)
-        ttk.Label(side, text="Search", style="Muted.TLabel").grid(row=0, column=1, padx=px(6))
-        self.search_field = ttk.Entry(side, textvariable=self._texts.search, width=13, font=theme.body_font)
-        self.search_field.grid(row=0, column=2)
+        self.search_field = ttk.Entry(side, textvariable=self._texts.search, width=16, font=theme.body_font)
+        self.search_field.grid(row=0, column=0)
         self._texts.search.belongs_to(self.search_field)
+        Placeholder(self.search_field, theme, self._texts.search, "Search")
+        self.found = ttk.Label(self.search_field, style="Found.TLabel")
         self.menu_button = ttk.Menubutton(side, text="☰", direction="below", width=2)
-        self.menu_button.grid(row=0, column=3, padx=(px(8), 0))
+        self.menu_button.grid(row=0, column=1, padx=(px(8), 0))
         self._side = side
         bar.bind("<Configure>", lambda event: self._fit_bar())
 
@@ -200,6 +199,10 @@ class TeacherFace(ttk.Frame):
         """How many the search finds."""
         text = f"{self.table.shown_count} found" if self._order.filter.strip() else ""
         set_option(self.found, "text", text)
+        if text:  # in the field: the numbers beside it stay where they are
+            self.found.place(relx=1.0, x=-self._theme.px(6), rely=0.48, anchor="e")
+        else:
+            self.found.place_forget()
 
     def show_status(self, sign: str, said: str, loudness: str, step: str, where: str) -> None:
         """The line at the bottom. What is longer than it ends in "…", and is whole when the mouse rests there."""

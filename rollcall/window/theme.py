@@ -289,6 +289,8 @@ class Theme:
         style.configure("Strong.TLabel", font=self.strong_font)
         style.configure("Title.TLabel", font=self.title_font)
         style.configure("Small.TLabel", font=self.small_font, foreground=self.palette.muted)
+        style.configure("Found.TLabel", font=self.small_font, foreground=self.palette.muted)
+        style.configure("Found.TLabel", background=self.palette.surface)
         style.configure("Placeholder.TLabel", foreground=self.palette.muted, background=self.palette.surface)
         # sv-ttk recolours what is there when a window that exists hears of the theme: now, while there is nothing yet.
         self._root.winfo_id()

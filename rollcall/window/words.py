@@ -11,6 +11,7 @@ from typing import Dict, Optional
 from protocol import LATE
 from rollcall.window.diary import minute_text
 from rollcall.window.model import CONNECTED, CONNECTING, OFFLINE, RECONNECTING, REFUSED, ClientModel
+from rollcall.window.names import first_name, fold
 from rollcall.wire.text import counted
 
 ADVICE: Dict[str, str] = {
@@ -87,10 +88,10 @@ def loudness(model: ClientModel) -> str:
     return {CONNECTED: GOOD, REFUSED: BAD, OFFLINE: MUTED}.get(model.phase, WARN)
 
 
-def title(model: ClientModel) -> str:
-    """For the window's title, readable from the task bar."""
+def title(model: ClientModel, of_class: str = "") -> str:
+    """For the window's title, readable from the task bar. ``of_class`` says how many of a class are here."""
     if model.phase == CONNECTED:
-        return f"{model.here} here – Rollcall"
+        return f"{of_class or f'{model.here} here'} – Rollcall"
     return "not connected – Rollcall" if model.was_in else "Rollcall"
 
 
@@ -109,6 +110,11 @@ class StudentWords:
 AGAIN, NOW = "Join again", "Try now"
 
 
+def has_twin(model: ClientModel) -> bool:
+    """Somebody else is here under our name, and we have not said yet that it is ours."""
+    return not model.is_sure and any(fold(name) == fold(model.name) for name in model.others())
+
+
 def student(model: ClientModel, now: float) -> StudentWords:
     """What the student's face says."""
     own = model.own
@@ -117,6 +123,10 @@ def student(model: ClientModel, now: float) -> StudentWords:
         room = model.server_name or model.address
         if own is not None and own.state == LATE:
             return StudentWords(WARN, "◐ Not heard", name, f"{room} does not hear this computer. It goes on trying.")
+        if has_twin(model):
+            first = first_name(name)
+            detail = f"{room} · Somebody else is here as {name}, too. Is that really you?"
+            return StudentWords(WARN, "● You are here", name, detail, f"I am {first}")
         since = f" · since {minute_text(own.arrived)}" if own is not None else ""
         return StudentWords(GOOD, "● You are here", name, room + since)
     if model.phase == REFUSED:

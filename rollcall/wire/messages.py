@@ -117,10 +117,15 @@ class Denied:
     ref: Optional[int] = None
 
 
+ANOTHER_CLASS = "another_class"
+"""A notice to a member: a lesson of another class has begun, and nobody of its name is on the list."""
+
+
 @dataclass(frozen=True)
 class Notice:
     """To teachers, unasked: what they should know about a member (``id``). ``about`` says for programs what it is
-    ("kicked": it came under the name of somebody who was removed), ``message`` says it for a person."""
+    ("kicked": it came under the name of somebody who was removed), ``message`` says it for a person. One is for
+    members: `ANOTHER_CLASS`."""
 
     about: str
     message: str

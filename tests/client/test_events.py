@@ -42,6 +42,7 @@ ALL: List[Tuple[events.Event, str]] = [
     (events.Notice("kicked", "look at this one", 9), "note: look at this one (member 9)"),
     (events.Notice("kicked", "look around", None), "note: look around"),
     (events.ClassListed(ClassList(1, True, listed=27, guests=1)), "the class: 27 names, 1 guest"),
+    (events.Reported(1, 2, "Ann", 7), "a report, piece 1 of 2"),
     (events.RosterReplaced((), 1), "0 here: nobody"),
     (events.RosterReplaced((Entry("a", 1, 1, "Ann"), Entry("b", 2, 2)), 2), "2 here: Ann, b:2"),
     (

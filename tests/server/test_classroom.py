@@ -438,3 +438,31 @@ def test_a_bug_in_the_book_ends_nobodys_conversation(tmp_path: Path) -> None:
         ann.send({"type": "ping"})
         ann.until_type("pong")
         server.room.classroom.book._state = LessonBook()._state  # type: ignore[union-attr]
+
+
+def test_who_is_on_no_list_is_asked_when_a_lesson_of_another_class_begins(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    write_class(tmp_path, "9a", ("Ann Lee", "Zoe Moon"))
+    with lesson_server(tmp_path, "7b", heartbeat_interval=60.0, connection_timeout=120.0) as (server, port):
+        with RawClient(port) as ann, RawClient(port) as ben, RawClient(port) as old, Teacher(port) as teacher:
+            ann.register("Ann Lee", roster=False)
+            ben.register("Ben Oak", roster=False)
+            old.register()  # an original client knows four messages
+            wait_until(lambda: len(server.room.roster) == 4, "all of them")
+            book = server.room.classroom.book
+            assert book is not None
+            teacher.act("lesson", do="begin")  # if it has not begun by itself: half of the class is here
+            assert book.is_running, "the first lesson asks nobody"
+            for do in ("end", "begin", "end"):
+                assert teacher.act("lesson", do=do)["type"] == "done", "nor does one of the same class"
+            assert teacher.act("set_class", classes=["9a"])["type"] == "done"
+            assert teacher.act("lesson", do="begin")["type"] == "done"
+            notice = ben.until_type("notice")
+            words = "a lesson of 9a has begun, and your name is not on its list: who are you?"
+            assert notice == {"type": "notice", "about": "another_class", "message": words}
+            for member in (ann, old):
+                member.send({"type": "ping"})
+                kinds: List[str] = []
+                while kinds[-1:] != ["pong"]:
+                    kinds.append(member.line()["type"])
+                assert "notice" not in kinds

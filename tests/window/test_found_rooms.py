@@ -9,10 +9,11 @@ import pytest
 
 from rollcall.client import asker
 from rollcall.client.finder import Asking, Found, Gone, Server
+from rollcall.window.examination import LOOKING
 from rollcall.window.found_rooms import FoundRooms, Rooms, by_digits
 from rollcall.window.join import FoundRoom
 from rollcall.wire.address import Address
-from tests.helpers import running_server, wait_until
+from tests.helpers import free_port, running_server, wait_until
 
 
 def server(key: str, **more: Any) -> Server:
@@ -52,3 +53,17 @@ def test_a_room_of_this_computer_is_found_while_that_is_wanted(monkeypatch: pyte
         wait_until(is_found, "the room")
         assert found.look(False) == [] and found.look(False) is None
     found.stop()
+
+
+def test_who_finds_none_is_told_why_and_what_to_do_until_they_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asker, "ways", lambda: [])
+    found = FoundRooms([])
+    assert found.examined("offline") == ""
+    found.examine(f"127.0.0.1:{free_port()}", "offline")
+    assert found.examined("offline") == LOOKING
+    wait_until(lambda: found.examined("offline") != LOOKING, "what came of it")
+    assert found.examined("offline").startswith("Nothing listens at port ") or "port" in found.examined("offline")
+    assert found.examined("connecting") == "" == found.examined("offline"), "they are trying again"
+    found.examine("not an address", "offline")  # the network is looked at
+    found.stop()
+    assert found.examined("offline") == "", "and its thread has ended, which every test is asked"
