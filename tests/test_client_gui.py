@@ -87,7 +87,8 @@ CARD, STUDENT, TEACHER = faces.CARD, faces.STUDENT, faces.TEACHER
 LIGHT, DARK, PALETTES = theme_module.LIGHT, theme_module.DARK, theme_module.PALETTES
 pytestmark = pytest.mark.usefixtures("needs_display")
 
-SHORT: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 1.0}
+# Under Wine a turn of the window may take a second, in which nobody here beats.
+SHORT: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 4.0 if sys.platform == "win32" else 1.0}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -258,9 +259,17 @@ def test_a_teacher_joins_sees_who_is_here_and_leaves() -> None:
         me.teacher.toggle_activity()
         me.until(lambda: me.window.texts.round_trip.get().endswith(" ms"), "a round trip")
         me.until(lambda: me.teacher.strip.find_withtag("trip"), "a bar in the strip")
-        with class_of(port, ["Ann"]):
-            me.until(lambda: me.names() == ["Ann", "Mia (you)"], "Ann")
-            assert me.headline() == "2 here" and me.root.title() == "2 here – Rollcall"
+        with class_of(port, ["Ann"]) as (ann,):
+            beats = [0.0]
+
+            def is_shown() -> bool:
+                if time.monotonic() > beats[-1] + 0.1:  # she beats until she is shown: a slow desktop takes its time
+                    ann.send({"type": "ping"})
+                    beats.append(time.monotonic())
+                return me.headline() == "2 here"
+
+            me.until(is_shown, "Ann")
+            assert me.names() == ["Ann", "Mia (you)"] and me.root.title() == "2 here – Rollcall"
             me.until(lambda: me.headline() == "1 here · 1 not answering", "Ann to be silent")
             assert me.values("Ann")[1].startswith("◐ not answering for ") and me.groups()[0] == "NEEDS ATTENTION · 1"
         me.until(lambda: me.values("Ann")[1].startswith("✕ connection lost, was here "), "Ann gone")

@@ -47,10 +47,13 @@ def a_byte_at_a_time(client: TlsClient, turn: int) -> None:
 def test_fifty_who_never_register_are_gone_in_time(act: Callable[[TlsClient, int], None], tmp_path: Path) -> None:
     with watched(tmp_path, registration_timeout=2 * DEADLINE) as seen, ExitStack() as stack:
         callers: List[TlsClient] = []
-        turn, pace = 0, threading.Event()
-        while callers or turn == 0:
-            if turn == 0:
-                callers = [stack.enter_context(TlsClient(seen.port)) for _ in range(COUNT)]
+        for _ in range(COUNT):  # each acts at once: on a slow machine fifty handshakes take longer than one caller has
+            callers.append(stack.enter_context(TlsClient(seen.port)))
+            callers[-1].socket.settimeout(PATIENCE)
+            act(callers[-1], 0)
+            seen.beat()
+        turn, pace = 1, threading.Event()
+        while callers:
             for caller in list(callers):
                 caller.socket.settimeout(PATIENCE)
                 with suppress(OSError):
