@@ -145,7 +145,7 @@ def recorded_scenario(count: int, seconds: float) -> Scenario:
         beats = ours["pings_per_second"] / plain["pings_per_second"]
         return [
             Bar("heartbeats with a record against without", beats, least=0.95),
-            Bar(f"seconds in which {count} join, with a record against without", ours["joining"] / plain["joining"],
+            Bar(f"processor time of {count} joins, with a record against without", ours["join_cpu"] / plain["join_cpu"],
                 most=1.05),
             Bar("stays that are not in the database", ours["missing"], most=0),
         ]  # fmt: skip

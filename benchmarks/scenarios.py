@@ -112,13 +112,14 @@ def joins(folder: Path, count: int, packed: bool, server: Server = ROLLCALL) -> 
         crowd = Crowd(running.port)
         try:
             with steady_pings(running.port, others, 200, trips):
-                begun = time.monotonic()
+                begun, cpu = time.monotonic(), running.cpu_seconds()
                 for number in range(count):
                     crowd.join(hello(number, packed=packed))
                     crowd.pump(0, AT_ONCE)
                 joined = time.monotonic()
                 final = others + count
                 exact = crowd.until(lambda: crowd.current.get(final) == count, "everyone exact")
+                cpu = running.cpu_seconds() - cpu
                 (roster,) = crowd.rosters()
                 assert len(roster) == final
                 pushed = sum(member.received for member in crowd.members)
@@ -133,6 +134,7 @@ def joins(folder: Path, count: int, packed: bool, server: Server = ROLLCALL) -> 
     return {
         "mb_pushed": pushed / 1e6,
         "joining": joined - begun,
+        "join_cpu": cpu,
         "exact_after_last": exact - joined,
         "late_mb": late_pushed / 1e6,
         "late_exact": late,
@@ -171,6 +173,7 @@ def recorded(server: Server, folder: Path, count: int, seconds: float) -> Sample
         "pings_per_second": beats["pings_per_second"],
         "cpu_per_100k": beats["cpu_per_100k"],
         "joining": found["joining"] + found["exact_after_last"],
+        "join_cpu": found["join_cpu"],
         "pong_p99_ms": found["pong_p99_ms"],
         "missing": missing,
     }

@@ -6,7 +6,6 @@ A sentence that says why not is `NotDone`.
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from protocol import encode
@@ -23,6 +22,7 @@ from rollcall.server.recorded import Tables
 from rollcall.server.report_html import page
 from rollcall.server.report_term import person_sheet, term_sheet
 from rollcall.server.reports import class_list, lesson_sheet
+from rollcall.server.roster import RETURNED
 from rollcall.server.sheet import Sheet, lines
 from rollcall.wire.class_messages import (
     Attendance,
@@ -35,7 +35,7 @@ from rollcall.wire.class_messages import (
     SaveClass,
     SetClass,
 )
-from rollcall.wire.connection import BACKLOGGED
+from rollcall.wire.connection import BACKLOGGED, FAILED, SENT
 from rollcall.wire.messages import SUBSTITUTE, Done
 from rollcall.wire.text import counted, printable
 
@@ -44,6 +44,9 @@ PIECE = 16_000
 
 LINE_STUCK = 30.0
 """Seconds that a teacher's own handler waits for its socket to take a piece of a report."""
+
+LOOK_UP = 0.2
+"""Seconds between two looks at a socket that does not take more."""
 
 OF_SUBSTITUTES = ("begin", "end", "pause", "go on")
 """What a substitute may do with a lesson."""
@@ -234,18 +237,26 @@ def _send(asker: Asker, text: str, ref: Optional[int]) -> None:
     pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)] or [""]
     for number, piece in enumerate(pieces, 1):
         if asker.connection.send(encode(Report(number, len(pieces), piece, ref))) == BACKLOGGED:
-            asker.room.publisher.finish(asker.connection)
             _wait_for(asker)
 
 
 def _wait_for(asker: Asker) -> None:
-    """This is the one thread that may wait for this socket; the publisher empties what waits for it."""
-    pause, waited = threading.Event(), 0.0
-    while asker.connection.backlogged:
-        if waited > LINE_STUCK:
+    """This is the one thread that may wait for this socket, and meanwhile it reads nothing: what the peer takes is the
+    sign of life then."""
+    connection, room = asker.connection, asker.room
+    while True:
+        result = connection.flush()
+        if result == SENT:
+            return
+        now = room.clock()
+        moved = now - connection.stalled_for(now)
+        if result == FAILED or now - moved > LINE_STUCK:
             raise NotDone("your connection does not take the report")
-        pause.wait(0.02)
-        waited += 0.02
+        if room.roster.renew(asker.session_id, moved) == RETURNED:
+            room.sweeper.arm(now)
+            room.publisher.wake()
+            room.classroom.heard(asker.member_id)
+        connection.writable_within(LOOK_UP)
 
 
 def _report(asker: Asker, message: Attendance) -> _Made:

@@ -61,7 +61,8 @@ def term_sheet(term: TermTable) -> Sheet:
         if term.rows:
             tables.append(_grid(term, slice(first, first + ACROSS)))
     count = words.lessons(len(term.lessons))
-    facts = (f"{count} that count, {span(term.lessons)}." if term.lessons else "No lesson that counts yet.",)
+    verb = "counts" if len(term.lessons) == 1 else "count"
+    facts = (f"{count} that {verb}, {span(term.lessons)}." if term.lessons else "No lesson that counts yet.",)
     return Sheet(f"Class {term.class_name}", facts, tuple(tables), (f"{LEGEND}.",), landscape=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,8 +52,8 @@ def lesson_server(data: Path, *classes: str, **settings: Any) -> Iterator[tuple[
 class Teacher(TlsClient):
     """A teacher with the class, as its messages tell it."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__(port)
+    def __init__(self, port: int, buffer: int = 0) -> None:
+        super().__init__(port, buffer=buffer)
         self.rows: Dict[str, Dict[str, Any]] = {}
         self.head: Dict[str, Any] = {}
         self.refs = 0
@@ -466,3 +467,19 @@ def test_who_is_on_no_list_is_asked_when_a_lesson_of_another_class_begins(tmp_pa
                 while kinds[-1:] != ["pong"]:
                     kinds.append(member.line()["type"])
                 assert "notice" not in kinds
+
+
+def test_a_report_that_takes_long_on_its_way_costs_nobody_the_connection(tmp_path: Path) -> None:
+    write_class(tmp_path, names=tuple(f"Kid{n} {'Name' * 12}{n}" for n in range(1000)))
+    times = {"heartbeat_interval": 0.4, "connection_timeout": 1.2, "late_after": 0.0}
+    with lesson_server(tmp_path, "7b", **times) as (_, port), Teacher(port, buffer=4096) as teacher:
+        teacher.act("lesson", do="begin")
+        teacher.send({"type": "attendance", "what": "lesson", "form": "json", "ref": 7})
+        pause, begun = threading.Event(), time.monotonic()
+        while time.monotonic() - begun < 2.4:  # two leases, in which it says nothing, and takes a little all the time
+            teacher._buffer += teacher.socket.recv(1600)
+            pause.wait(0.01)
+        teacher.send({"type": "ping"})
+        assert b'"done"' not in teacher._buffer, "it is still on its way"
+        assert teacher.until_type("done")["ref"] == 7
+        assert teacher.until_type("pong")
