@@ -1336,8 +1336,8 @@ def test_a_notice_gives_way_to_the_state_and_stays_in_the_log(tmp_path: Path) ->
 
 def test_a_long_message_of_a_server_moves_nothing() -> None:
     with running_server() as (_, port), connected(port) as me:
-        me.root.geometry("500x380")
-        me.until(lambda: me.root.winfo_width() == 500, "the size")
+        me.root.geometry("600x380")  # room for the numbers in one line, before and after
+        me.until(lambda: me.root.winfo_width() == 600, "the size")
         height = me.tree.winfo_height()
         me.window._events.put(Refused("kicked", "because " * 120, "stop"))
         me.until(lambda: me.teacher.status.cget("text").endswith("…") and "ecause" in me.status, "the message, clipped")
