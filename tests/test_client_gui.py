@@ -87,7 +87,7 @@ CARD, STUDENT, TEACHER = faces.CARD, faces.STUDENT, faces.TEACHER
 LIGHT, DARK, PALETTES = theme_module.LIGHT, theme_module.DARK, theme_module.PALETTES
 pytestmark = pytest.mark.usefixtures("needs_display")
 
-# Under Wine a turn of the window may take a second, in which nobody here beats.
+# Under Wine a turn of the window is slow, and nobody here beats meanwhile.
 SHORT: Dict[str, Any] = {"heartbeat_interval": 0.2, "connection_timeout": 4.0 if sys.platform == "win32" else 1.0}
 
 
