@@ -315,11 +315,11 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnF
     if root is None:
         return 1
     reporter.watch(root)
+    signals = Signals()  # before there is anything to be seen: whoever sees it may end it
     window = ClientWindow(root, arguments.server, arguments.name, SettingsFile())
     window.texts.teacher.set(arguments.teacher or window.texts.teacher.get())
     if is_frozen():
         load_dialogs(root)
-    signals = Signals()
 
     def look() -> None:
         if signals.pending:

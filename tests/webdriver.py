@@ -12,8 +12,10 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Type
@@ -34,11 +36,12 @@ class Chromium:
 
     def __init__(self, folder: Path, javascript: bool = True) -> None:
         self.folder = folder
+        self._short = tempfile.TemporaryDirectory(prefix="c")  # for sockets: paths of at most a hundred
         self._log = (folder / "driver.log").open("w+")
         command = [str(_DRIVER), "--port=0", f"--log-path={folder / 'chromedriver.log'}"]
         self._driver = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True,
-            env={**os.environ, "HOME": str(folder), "TMPDIR": str(folder)},
+            env={**os.environ, "HOME": str(folder), "TMPDIR": self._short.name},
         )  # fmt: skip
         self._session = ""
         try:
@@ -62,7 +65,7 @@ class Chromium:
             "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                f"--user-data-dir={self.folder / 'profile'}", "--hide-scrollbars",
+                f"--user-data-dir={self._short.name}/profile", "--hide-scrollbars",
             ],
             "prefs": {"profile.managed_default_content_settings.javascript": 1 if javascript else 2},
         }  # fmt: skip
@@ -134,6 +137,9 @@ class Chromium:
                 os.killpg(self._driver.pid, signal.SIGKILL)
                 self._driver.wait()
             self._log.close()
+            shutil.rmtree(self._short.name, ignore_errors=True)  # something of it may still be ending
+            with suppress(OSError):
+                self._short.cleanup()
 
     def __enter__(self) -> Chromium:
         return self

@@ -151,7 +151,10 @@ class Screen:
     def type(self, window: int, text: str) -> None:
         """Type into the field of the window that has its cursor; a line feed is the key Return."""
         # A program that does not know yet that its window is shown has its cursor nowhere: the keys would be lost.
-        self._wait_for_ping(window)
+        # It shows its fields when it has dealt with that and is idle, and gives them the cursor when it hears that they
+        # are shown: three rounds.
+        for _ in range(3):
+            self._wait_for_ping(window)
         self._x.XSetInputFocus(self._display, ctypes.c_ulong(window), 1, ctypes.c_ulong(0))
         root = self._x.XDefaultRootWindow(self._display)
         for char in text:

@@ -92,7 +92,7 @@ class Person:
         if self.state == HERE and self.late_by:
             text += f", late by {self.late_by} min"
         if self.computers > 1:
-            text += f", {self.computers} computers?"
+            text += f", {counted(self.computers, 'computer')}?"
         return f"{text}  •" if self.marked else text
 
     @property

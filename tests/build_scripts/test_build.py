@@ -103,7 +103,7 @@ def serving(server: Program) -> int:
     return int(server.wait_for_line(r"^Listening on 127\.0\.0\.1:(\d+)$").group(1))
 
 
-needs_build = [linux, pytest.mark.usefixtures("needs_display"), pytest.mark.timeout(60, func_only=True)]
+needs_build = [linux, pytest.mark.usefixtures("needs_display"), pytest.mark.timeout(100, func_only=True)]
 """The build needs Tk, and its smoke test a display; the first test to need it waits for the build, which has a limit of
 its own."""
 
