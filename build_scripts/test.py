@@ -28,6 +28,13 @@ SLOW: Tuple[str, ...] = (
     "tests/benchmarks",  # measure programs
     "tests/build_scripts",  # build executables and packages
     "tests/test_end_to_end.py",  # real programs as processes
+    "tests/faults",  # bad networks, floods, whole servers
+    "tests/test_closed_room.py",  # real programs as processes
+    "tests/test_lesson_end_to_end.py",  # the same, for half a lesson
+    "tests/server/test_board_in_chromium.py",  # a browser
+    "tests/server/test_classroom.py",  # a whole server for each test
+    "tests/server/test_door.py",  # the same
+    "tests/window/test_class_window.py",  # real windows and servers
     "tests/test_server.py",  # a whole server for each test, which takes half a second to stop
     "tests/test_client.py",  # the same, and real waits
     "tests/test_client_gui.py",  # real windows

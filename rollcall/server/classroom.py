@@ -62,7 +62,7 @@ NAMELESS = "(without a name)"
 GUEST = "guest"
 """What stands in the place of a class for who is on no list."""
 
-ALWAYS, NEVER, WHERE_CLOSED, WITH_CLASS = "always", "never", "closed", "class"
+ALWAYS, NEVER, WHERE_CLOSED = "always", "never", "closed"
 
 
 @dataclass
