@@ -45,12 +45,10 @@ from rollcall.client.look import look
 from rollcall.client.roster_view import RosterView
 from rollcall.client.trust import Trust
 from rollcall.program.ending import run
-from rollcall.wire import class_messages
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BULK_SIZE, FAILED, Connection
 from rollcall.wire.errors import ProtocolError
-from rollcall.wire.messages import Denied, Done, Notice
 from rollcall.wire.scram_keys import MIN_ITERATIONS
 from rollcall.wire.text import check_name
 
@@ -314,16 +312,10 @@ class Client:
             self._registered(PROTOCOL_VERSION, message.heartbeat_interval, message.connection_timeout, message)
         elif isinstance(message, Error):
             raise Ended(message.message or message.code, message)
-        elif isinstance(message, Done):
-            self._tell(events.Done(message.act, message.ref, message.note, message.code))
-        elif isinstance(message, Denied):
-            self._tell(events.Denied(message.act, message.ref, message.message))
-        elif isinstance(message, class_messages.ClassList):
-            self._tell(events.ClassListed(message))
-        elif isinstance(message, class_messages.Report):
-            self._tell(events.Reported(message.part, message.parts, message.text, message.ref))
-        elif isinstance(message, Notice):
-            self._tell(events.Notice(message.about, message.message, message.id))
+        else:
+            event = events.told(message)
+            if event is not None:
+                self._tell(event)
 
     def _registered(self, version: int, interval: float, timeout: float, welcome: Optional[Welcome]) -> None:
         now = self._clock()

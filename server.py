@@ -20,7 +20,6 @@ lock; nobody ever holds two of them. Errors of a peer end that peer's connection
 from __future__ import annotations
 
 import _thread
-import contextlib
 import errno
 import logging
 import math
@@ -29,10 +28,9 @@ import platform
 import socket
 import socketserver
 import threading
-from collections import deque
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Deque, Optional, Sequence, Tuple
+from typing import Any, Callable, Optional, Sequence, Tuple
 
 from protocol import LOST, Error, __version__, encode
 from rollcall.program.ending import run
@@ -44,9 +42,9 @@ from rollcall.server import lesson_start
 from rollcall.server.beacon import Beacon
 from rollcall.server.browsers import BROWSERS
 from rollcall.server.class_text import ClassError
-from rollcall.server.config import ConfigError, ServerConfig, load
+from rollcall.server.config import ConfigError, load
 from rollcall.server.gate import PLACES_MORE
-from rollcall.server.handler import LAST_WORDS, ClientHandler
+from rollcall.server.handler import ClientHandler
 from rollcall.server.keys import KeysError, RoomKeys, room_keys
 from rollcall.server.machine import (
     LOOK_AGAIN,
@@ -60,7 +58,9 @@ from rollcall.server.machine import (
 )
 from rollcall.server.observers import Observers
 from rollcall.server.record_arguments import is_about_record
+from rollcall.server.refusals import AT_A_TIME, Refusals
 from rollcall.server.room import Room
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import Connection, Trace
@@ -69,9 +69,9 @@ from rollcall.wire.text import counted, printable
 
 log = logging.getLogger("rollcall.server")
 
-SPARE_CONNECTIONS = 32
+SPARE_CONNECTIONS = AT_A_TIME
 """Connections beyond the members and the pool of the unregistered that get a thread all the same: those that end
-already, such as the older connection of a member that came back. Also how many are being refused at a time."""
+already, such as the older connection of a member that came back."""
 
 STUCK_AFTER = 2.0
 """Seconds that handlers have to end once they were hung up, and the accept thread once it was told. They wait for
@@ -125,8 +125,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         self.address_family, target = listening_address(config.host, config.port if port is None else port)
         # The accept thread only. Before socketserver's own constructor: that closes the server if it cannot bind.
         self._next_session = 1
-        self._refused: Deque[Tuple[float, socket.socket]] = deque()
-        self._reserve: Optional[int] = os.open(os.devnull, os.O_RDONLY)
+        self._refusals = Refusals(clock)
         self._complained_at = -math.inf
         self._stopping = False
         super().__init__(target, ClientHandler)
@@ -190,11 +189,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
     def server_close(self) -> None:
         """Close the listening socket, the refused connections and the reserve descriptor."""
         super().server_close()
-        while self._refused:
-            self._refused.popleft()[1].close()
-        if self._reserve is not None:
-            os.close(self._reserve)
-            self._reserve = None
+        self._refusals.close()
 
     # --- the accept thread ------------------------------------------------------------------------------------
 
@@ -217,7 +212,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         except OSError as error:
             if error.errno in _OUT_OF_DESCRIPTORS:
                 self._complain("out of descriptors (%s): refusing clients", error.strerror)
-                self._refuse_with_reserve()
+                self._refusals.refuse_next(self.socket, self._too_many())
                 self.room.make_way()  # the next one need not be refused
             raise  # socketserver goes on with the next connection
 
@@ -226,7 +221,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         count, config = len(self.room), self.room.config
         if count >= 2 * config.max_clients + PLACES_MORE + BROWSERS + SPARE_CONNECTIONS:
             self._complain("server_full: %d connections; refusing more", count)
-            self._refuse(request)
+            self._refusals.refuse(request, self._too_many())
             return
         session_id = self._next_session
         self._next_session += 1
@@ -241,7 +236,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
             self._complain("cannot start a thread (%s): refusing clients", error)
             self.room.roster.remove(session_id, LOST)
             self.room.leave(session_id)
-            self._refuse(request)
+            self._refusals.refuse(request, self._too_many())
             self.room.make_way()  # as when descriptors have run out
 
     def service_actions(self) -> None:
@@ -249,43 +244,12 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         the refused who had time to read why. (Its own `shutdown` waits for the loop without a limit.)"""
         if self._stopping:
             raise _Stopped
-        now = self.room.clock()
-        while self._refused and self._refused[0][0] <= now:
-            self._refused.popleft()[1].close()
+        self._refusals.let_go()
 
-    def _full(self) -> Error:
-        return self.room.full("the server is full: more connections than it can hold")
-
-    def _refuse(self, request: socket.socket) -> None:
-        """Say ``server_full`` without a thread. The socket stays open for `LAST_WORDS`: closing it at once, with the
-        client's register unread, would be a reset, and some systems then throw the words away."""
-        try:
-            request.setblocking(False)
-            if not self.room.keys.closed:  # else it is TLS that is spoken here: see Room.last_words
-                request.send(encode(self._full()))
-            request.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # it is gone already
-        self._refused.append((self.room.clock() + LAST_WORDS, request))
-        if len(self._refused) > SPARE_CONNECTIONS:
-            self._refused.popleft()[1].close()
-
-    def _refuse_with_reserve(self) -> None:
-        while self._refused:
-            self._refused.popleft()[1].close()
-        if self._reserve is not None:
-            os.close(self._reserve)
-            self._reserve = None
-        try:
-            request, _ = self.socket.accept()
-            request.setblocking(False)
-            if not self.room.keys.closed:
-                request.send(encode(self._full()))
-            request.close()
-        except OSError:
-            threading.Event().wait(0.05)  # nothing to be had at all: a pause instead of a spin
-        with contextlib.suppress(OSError):  # the next refusal tries again
-            self._reserve = os.open(os.devnull, os.O_RDONLY)
+    def _too_many(self) -> bytes:
+        """The words for who is refused; none in a closed room, where TLS is spoken (see `Room.last_words`)."""
+        full = self.room.full("the server is full: more connections than it can hold")
+        return b"" if self.room.keys.closed else encode(full)
 
     def _complain(self, message: str, *facts: object) -> None:
         """Warn, but at most once a second: a flood of connections is not a flood of log lines."""

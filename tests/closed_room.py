@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-from rollcall.server.config import ServerConfig
 from rollcall.server.keys import RoomKeys, room_keys
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.binding import end_point
 from rollcall.wire.clock import monotonic
 from rollcall.wire.codes import fold

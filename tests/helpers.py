@@ -26,8 +26,8 @@ import pytest
 from rollcall.program import files
 from rollcall.program.folders import data_folder
 from rollcall.server.certificate import own_certificate
-from rollcall.server.config import ServerConfig
 from rollcall.server.keys import server_name_of
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.clock import monotonic
 from server import RollcallServer
 

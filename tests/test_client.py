@@ -31,7 +31,7 @@ from rollcall.client.events import (
     Waiting,
 )
 from rollcall.client.heartbeat import GOOD_CONNECTION
-from rollcall.server.config import ServerConfig
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.address import Address
 from rollcall.wire.connection import Connection
 from server import RollcallServer

@@ -19,8 +19,9 @@ import draw_architecture
 import protocol
 from protocol import ERROR_CODES, MAX_SERVER_LINE, ClientList, Message, Register, decode, encode
 from rollcall.client import events
-from rollcall.server import config
-from rollcall.server.roster import Caller, Roster
+from rollcall.server.members import Caller
+from rollcall.server.roster import Roster
+from rollcall.server.settings import OPTIONS
 from rollcall.wire import lines, packing, text
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.messages import RoomInfo
@@ -73,8 +74,8 @@ def test_the_configuration_table_is_the_programs_own() -> None:
     section = HEARTBEAT.partition("\n## Configuration\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| ([^|]+) \|", section, re.MULTILINE)
     table = {key: (json.loads(default), allowed) for key, default, allowed in rows}
-    defaults = {option.key: json.loads(json.dumps(option.default)) for option in config.OPTIONS}
-    assert table == {option.key: (defaults[option.key], option.allowed) for option in config.OPTIONS}
+    defaults = {option.key: json.loads(json.dumps(option.default)) for option in OPTIONS}
+    assert table == {option.key: (defaults[option.key], option.allowed) for option in OPTIONS}
 
 
 def test_the_limits_are_the_programs_own() -> None:

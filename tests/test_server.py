@@ -20,11 +20,11 @@ import pytest
 from protocol import ClientList, Entry, encode
 from rollcall.server.allowance import Allowance, Refusal
 from rollcall.server.browsers import BROWSERS
-from rollcall.server.config import ServerConfig
 from rollcall.server.gate import PLACES_MORE
 from rollcall.server.handler import LAST_WORDS
 from rollcall.server.machine import STACK, use_small_stacks
 from rollcall.server.publisher import RESYNC_INTERVAL
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.connection import HEARTBEAT_SIZE, Connection
 from rollcall.wire.lines import MAX_CLIENT_LINE, MAX_MEMBER_LINE
 from server import SEND_BUFFER, SPARE_CONNECTIONS, RollcallServer, listen
@@ -851,13 +851,13 @@ def test_those_who_are_being_refused_are_bounded_and_let_go_in_time(monkeypatch:
         for _ in range(SPARE_CONNECTIONS + 8):
             client = stack.enter_context(RawClient(port))
             assert [message["code"] for message in client.rest()] == ["server_full"]
-        wait_until(lambda: len(server._refused) == SPARE_CONNECTIONS, "the newest to be what is left of them", SOON)
+        wait_until(lambda: len(server._refusals._refused) == SPARE_CONNECTIONS, "the newest to be left", SOON)
         assert len(server.room) == len(server.room.gate) == 0 and not server.room.roster._sessions
-        oldest = server._refused[0][1]
+        oldest = server._refusals._refused[0][1]
 
         def time_passes() -> bool:
             clock.advance(LAST_WORDS)
-            return not server._refused
+            return not server._refusals._refused
 
         wait_until(time_passes, "them to be closed", SOON)
         assert oldest.fileno() < 0
@@ -950,7 +950,7 @@ def test_who_has_registered_and_gone_leaves_nothing_in_any_table() -> None:
             wait_until(lambda: len(server.room) == 0, "it to be gone")
             wait_until(lambda: not (publisher._resynced or any(publisher._seen.values())), "the publisher to forget it")
             tables = [room.roster._sessions, room.roster._last_seen, room.roster._late, room.roster._members]
-            assert not any([*tables, publisher._asking, list(publisher._stuck), room.roster._per_address])
+            assert not any([*tables, publisher._asking, list(publisher._stuck), room.roster._seats._per_address])
 
 
 def test_who_has_just_registered_is_crowded_out_no_more() -> None:

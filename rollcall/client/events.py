@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Optional, Tuple, Union
 
-from protocol import Departure, Entry, Welcome
-from rollcall.wire.class_messages import ClassList
+from protocol import Departure, Entry, Message, Welcome
+from rollcall.wire import messages
+from rollcall.wire.class_messages import ClassList, Report
 from rollcall.wire.messages import MEMBER
 from rollcall.wire.text import counted, quoted
 
@@ -270,6 +271,21 @@ _KINDS: Dict[type, str] = {
     Dropped: "dropped",
     Stopped: "stopped",
 }
+
+
+def told(message: Message) -> Optional[Event]:
+    """What the server tells a member or a teacher beside roster and heartbeat, as an event; None for anything else."""
+    if isinstance(message, messages.Done):
+        return Done(message.act, message.ref, message.note, message.code)
+    if isinstance(message, messages.Denied):
+        return Denied(message.act, message.ref, message.message)
+    if isinstance(message, ClassList):
+        return ClassListed(message)
+    if isinstance(message, Report):
+        return Reported(message.part, message.parts, message.text, message.ref)
+    if isinstance(message, messages.Notice):
+        return Notice(message.about, message.message, message.id)
+    return None
 
 
 def to_json(event: Event) -> Dict[str, Any]:

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterable, List
 
 from protocol import LATE, LOST, Entry, Error, encode
 from rollcall.program.awake import Awake
-from rollcall.server.config import ServerConfig
 from rollcall.server.journal import Journal
+from rollcall.server.settings import ServerConfig
 from rollcall.server.timetable import read_bells
 from rollcall.wire.class_messages import ClassList, PersonRow, Vanished
 from rollcall.wire.clock import monotonic

@@ -6,9 +6,8 @@ sensible. But settings that somebody wrote are never passed over in silence: not
 whose name is nearly right. Anything that is wrong is one `ConfigError`, whose text names the file, the line where there
 is one, the key, the value as it stands there, and what is right; `server.main` prints it and exits with code 2.
 
-`OPTIONS` is the one table of what can be configured: the validation, the printed settings, and the check
-that the documentation is complete are all made from it. Nothing here is mutable and nothing starts a thread. The
-format is TOML 1.0, read by ``tomllib`` (Python 3.11) or its twin ``tomli`` before that.
+What can be configured stands in ``settings.py``. The format is TOML 1.0, read by ``tomllib`` (Python 3.11) or its twin
+``tomli`` before that.
 """
 
 from __future__ import annotations
@@ -18,35 +17,37 @@ import difflib
 import os
 import re
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from protocol import __version__
 from rollcall.program.files import patiently
 from rollcall.program.frozen import bundled_file, program_folder, program_name
 from rollcall.program.os_errors import file_reason
 from rollcall.server.record_arguments import add_arguments
+from rollcall.server.settings import (
+    AUTO,
+    BY_KEY,
+    DEFAULT,
+    LEAST_TIMEOUT,
+    Option,
+    ServerConfig,
+    toml_text,
+)
 from rollcall.server.settings_text import explain, line_number, value_as_written
 from rollcall.server.timetable import read_bells
-from rollcall.wire.address import DEFAULT_PORT, parse_host, parse_port
+from rollcall.wire.address import parse_host, parse_port
 from rollcall.wire.discovery import parse_networks
-from rollcall.wire.messages import CODE, NOBODY, PROOFS, THIS_MACHINE
-from rollcall.wire.text import MAX_NAME, check_name, printable
+from rollcall.wire.messages import CODE, NOBODY
+from rollcall.wire.text import check_name, printable
 
 CONFIG_NAME = "config.toml"
 SECTION = "server"
-DOWNLOADS = "downloads"
 HIDDEN_ENDINGS = (".txt", ".toml", ".rtf")
 """What editors put behind the name of a file that is saved as text; Windows and macOS hide it."""
 
-DEFAULT, COMMAND_LINE, ENVIRONMENT, BUNDLED = "default", "command line", "environment", "bundled default"
-
-AUTO = "auto"
-"""The join code that the server makes itself."""
-
-MOST_CODE, MOST_PATH = 256, 4096
-"""Characters of a code as it is written, spaces and hyphens included, and of the name of a file."""
+COMMAND_LINE, ENVIRONMENT, BUNDLED = "command line", "environment", "bundled default"
 
 ENVIRONMENT_OF = {"join_code": "ROLLCALL_JOIN_CODE", "teacher_code": "ROLLCALL_TEACHER_CODE"}
 """What may stand in the environment, so that it is not in the list of processes."""
@@ -54,186 +55,14 @@ ENVIRONMENT_OF = {"join_code": "ROLLCALL_JOIN_CODE", "teacher_code": "ROLLCALL_T
 ARGUMENTS = ("host", "port", "name", "join_code", "teacher_code")
 """What the command line may say."""
 
-LEAST_TIMEOUT = 0.2
-VERSION_1_TIMEOUT = 150.0
-"""Seconds: two and a half heartbeats of an original client."""
-
 
 class ConfigError(Exception):
     """The configuration cannot be used. ``str(error)`` is the whole message for the person who wrote it."""
 
 
-@dataclass(frozen=True)
-class Option:
-    """One key of the ``[server]`` section: its default, its bounds and what it is for."""
-
-    key: str
-    default: Any
-    low: float
-    high: float
-    help: str
-    choices: Tuple[str, ...] = ()
-    is_secret: bool = False
-    """Never shown: the settings are printed where a projector shows them."""
-    or_text: int = 0
-    """For a switch that may be text as well, such as a folder: how many characters at most."""
-
-    @property
-    def allowed(self) -> str:
-        """What a value must be, as one phrase for an error message or a table."""
-        if isinstance(self.default, bool):
-            return "true or false" + (f", or text of 1 to {self.or_text} characters" if self.or_text else "")
-        if self.choices:
-            *most, last = (f'"{choice}"' for choice in self.choices)
-            return f"{', '.join(most)} or {last}"
-        if isinstance(self.default, tuple):
-            return f"a list of at most {self.high:.0f} texts"
-        if isinstance(self.default, str):
-            return f"text of {self.low:.0f} to {self.high:.0f} characters"
-        kind = "a whole number" if isinstance(self.default, int) else "a number"
-        return f"{kind} from {self.low:g} to {self.high:.0f}"
-
-    def accepts(self, value: Any) -> bool:
-        """True if ``value`` has the right type and lies within the bounds. NaN never does."""
-        if isinstance(self.default, bool):
-            if not (self.or_text and isinstance(value, str)):
-                return isinstance(value, bool)
-            return 1 <= len(value) <= self.or_text and value.isprintable()
-        if self.choices:
-            return isinstance(value, str) and value in self.choices
-        if isinstance(self.default, tuple):
-            return isinstance(value, (list, tuple)) and len(value) <= self.high and all(map(_is_text, value))
-        if isinstance(self.default, str):
-            return isinstance(value, str) and self.low <= len(value) <= self.high and value.isprintable()
-        types = (int,) if isinstance(self.default, int) else (int, float)
-        return type(value) in types and self.low <= value <= self.high
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value.isprintable()
-
-
-OPTIONS: Tuple[Option, ...] = (
-    Option("host", "0.0.0.0", 1, 253, "the address to listen on; 0.0.0.0 is every IPv4 address, :: every address"),
-    Option("port", DEFAULT_PORT, 0, 65535, "the TCP port; 0 lets the system choose a free one"),
-    Option("port_attempts", 6, 1, 100, "how many ports to try, from port upwards, when one is busy"),
-    Option("name", "Rollcall", 1, MAX_NAME, "the name that clients show for this server"),
-    Option("heartbeat_interval", 60.0, 0.1, 86_400, "seconds between two pings of a client; the server tells it"),
-    Option("connection_timeout", 120.0, LEAST_TIMEOUT, 604_800, "seconds of silence after which a client is removed"),
-    Option(
-        "version_1_timeout", 0.0, 0, 604_800,
-        "the same for clients of version 1, which beat every 60 s; 0 is the longer of 150 and connection_timeout",
-    ),
-    Option("registration_timeout", 10.0, 0.1, 300, "seconds that a new connection has to register"),
-    Option("max_clients", 100, 1, 50_000, "how many clients may be connected at once"),
-    Option("max_per_address", 0, 0, 50_000, "how many clients may come from one address; 0 is no limit"),
-    Option("one_cpu", True, 0, 1, "keep the server on one processor, which makes it faster (Linux)"),
-    Option("log_file_size", 10.0, 0, 100_000, "megabytes of the --log-file before a new one begins; 0 is no limit"),
-    Option("message_rate", 50.0, 0, 1_000_000, "messages a second that one client may send; 0 is no limit"),
-    Option("join_code", "", 0, MOST_CODE, "the code on the board; empty: open; auto: made here", is_secret=True),
-    Option("teacher_code", "", 0, MOST_CODE, "the code that makes a teacher; empty: there is none", is_secret=True),
-    Option("teacher", THIS_MACHINE, 0, 0, "what makes somebody a teacher", PROOFS),
-    Option("tls_certificate", "", 0, MOST_PATH, "a certificate of your own (PEM); empty: the server makes its own"),
-    Option("tls_key", "", 0, MOST_PATH, "the key of tls_certificate, if it is not in the same file"),
-    Option("classes", "", 0, MOST_PATH, "the folder of class lists; empty: the one in the data folder"),
-    Option("bells", (), 0, 50, "when lessons begin and end, such as 08:00-09:30; none: a teacher says so"),
-    Option("late_after", 300.0, 0, 7200, "seconds after the begin of a lesson in which nobody is late or missing"),
-    Option("lesson_interval", 5.0, 0.1, 3600, "heartbeat_interval of a server that is started with a class"),
-    Option("lesson_timeout", 20.0, LEAST_TIMEOUT, 7200, "connection_timeout of a server that is started with a class"),
-    Option("keep_awake", True, 0, 1, "keep this computer awake while a lesson goes on"),
-    Option("record", "class", 0, 0, "when it is written down who was here", ("class", "always", "never")),
-    Option("record_days", 180, 1, 3650, "for how many days that is kept"),
-    Option("offer_names", "closed", 0, 0, "in which rooms the names are offered", ("closed", "always", "never")),
-    Option("discoverable", True, 0, 1, "answer clients that ask the network which servers there are"),
-    Option(
-        "discoverable_networks", "", 0, 500,
-        "networks that are answered beside private ones, such as 192.0.2.0/24, with commas between",
-    ),
-    Option("board", True, 0, 1, "answer browsers: a page for students at /, who is here at /board"),
-    Option("downloads", True, 0, 1, "hand out the files of the folder downloads beside it, or of one", or_text=1000),
-    Option("board_names", "", 0, 1000, "more names of this server that may stand in a browser's address bar"),
-)
-_BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
-
 # In a sentence that shows a line of the file: what stands behind such a key.
 _A_SECRET = re.compile(rf"\b({'|'.join(ENVIRONMENT_OF)})\b([\"']?\s*[=:]*\s*).+?(?=\. The line is: |$)")
 _HIDDEN = r"\1\2…"
-
-
-@dataclass(frozen=True)
-class ServerConfig:
-    """The settings in force. Times are seconds; see `OPTIONS` for bounds and meaning.
-
-    ``sources`` says for each key where its value came from: ``default``, the file's name, ``bundled default`` (the file
-    inside the executable), ``environment``, or ``command line``. ``file_named``: it is the one that ``--config`` names.
-    """
-
-    host: str = "0.0.0.0"
-    port: int = DEFAULT_PORT
-    port_attempts: int = 6
-    name: str = "Rollcall"
-    heartbeat_interval: float = 60.0
-    connection_timeout: float = 120.0
-    version_1_timeout: float = 0.0
-    registration_timeout: float = 10.0
-    max_clients: int = 100
-    max_per_address: int = 0
-    log_file_size: float = 10.0
-    message_rate: float = 50.0
-    one_cpu: bool = True
-    join_code: str = field(default="", repr=False)
-    teacher_code: str = field(default="", repr=False)
-    teacher: str = THIS_MACHINE
-    tls_certificate: str = ""
-    tls_key: str = ""
-    classes: str = ""
-    bells: Tuple[str, ...] = ()
-    late_after: float = 300.0
-    lesson_interval: float = 5.0
-    lesson_timeout: float = 20.0
-    keep_awake: bool = True
-    record: str = "class"
-    record_days: int = 180
-    offer_names: str = "closed"
-    discoverable: bool = True
-    discoverable_networks: str = ""
-    board: bool = True
-    downloads: Union[bool, str] = True
-    board_names: str = ""
-    file: Optional[Path] = None
-    file_found: bool = False
-    file_named: bool = False
-    sources: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def version_1_lease(self) -> float:
-        """``version_1_timeout``, or what stands for its 0."""
-        return self.version_1_timeout or max(VERSION_1_TIMEOUT, self.connection_timeout)
-
-    def path_of(self, name: str) -> Path:
-        """The file of this name, which stands in the settings file: it is meant from there, not from anywhere else."""
-        return (self.file.parent if self.file is not None else Path()) / Path(name).expanduser()
-
-    @property
-    def downloads_folder(self) -> Optional[Path]:
-        """The folder whose files are handed out, there or not; None if none are. One that the settings name is meant
-        from where the settings are."""
-        if not self.board or self.downloads is False:
-            return None
-        if self.downloads is True:
-            return program_folder() / DOWNLOADS
-        return self.path_of(str(self.downloads))
-
-    def describe(self) -> List[str]:
-        """The settings, a line each, with where they came from."""
-        width = max(len(option.key) for option in OPTIONS)
-        lines = []
-        for option in OPTIONS:
-            text = _toml(getattr(self, option.key))
-            if option.is_secret and text not in ('""', f'"{AUTO}"'):
-                text = "(set)"
-            lines.append(f"{option.key:<{width}} = {text:<12} ({self.sources.get(option.key, DEFAULT)})")
-        return lines
 
 
 @dataclass(frozen=True)
@@ -304,7 +133,7 @@ def load(argv: Optional[Sequence[str]] = None) -> ServerArguments:
     named = arguments.config is not None
     if arguments.classes:
         for key, lesson_key in (("heartbeat_interval", "lesson_interval"), ("connection_timeout", "lesson_timeout")):
-            values[key] = values.get(lesson_key, _BY_KEY[lesson_key].default)
+            values[key] = values.get(lesson_key, BY_KEY[lesson_key].default)
             sources[key] = lesson_key
     config = ServerConfig(**values, file=path, file_found=text is not None, file_named=named, sources=sources)
     _check_timeouts(config, path, text or "")
@@ -350,7 +179,7 @@ def _names_alike(path: Path) -> List[str]:
     return [name for name in alike if not (path.exists() and path.samefile(path.parent / name))]
 
 
-def _parse_toml(path: Path, text: str) -> Dict[str, Any]:
+def _parsetoml_text(path: Path, text: str) -> Dict[str, Any]:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -365,7 +194,7 @@ def _parse_toml(path: Path, text: str) -> Dict[str, Any]:
         document: Dict[str, Any] = tomllib.loads(text)
         return document
     except tomllib.TOMLDecodeError as error:
-        explained = explain(text, str(error), tomllib.loads, list(_BY_KEY))
+        explained = explain(text, str(error), tomllib.loads, list(BY_KEY))
         raise ConfigError(f"{path}{_A_SECRET.sub(_HIDDEN, explained)}") from None
     except RecursionError:
         raise ConfigError(f"{path}: cannot be read: it nests too deeply") from None
@@ -373,7 +202,7 @@ def _parse_toml(path: Path, text: str) -> Dict[str, Any]:
 
 def _check_file(path: Path, text: str) -> Dict[str, Any]:
     text = text.replace("\r\n", "\n")
-    document = _parse_toml(path, text)
+    document = _parsetoml_text(path, text)
     for section, content in document.items():
         if section != SECTION:
             what = f"[{section}]" if isinstance(content, dict) else printable(section)
@@ -385,11 +214,11 @@ def _check_file(path: Path, text: str) -> Dict[str, Any]:
     values: Dict[str, Any] = document.get(SECTION, {})
     for key, value in values.items():
         where = f"{path}{_line_of_key(text, key)}"
-        option = _BY_KEY.get(key)
+        option = BY_KEY.get(key)
         if option is None:
-            hint = _hint(key, list(_BY_KEY)) or f"; the keys are {', '.join(_BY_KEY)}"
+            hint = _hint(key, list(BY_KEY)) or f"; the keys are {', '.join(BY_KEY)}"
             raise ConfigError(f"{where}: {printable(key)} is not known{hint}")
-        written = key if option.is_secret else f"{key} = {value_as_written(text, key, SECTION) or _toml(value)}"
+        written = key if option.is_secret else f"{key} = {value_as_written(text, key, SECTION) or toml_text(value)}"
         if not option.accepts(value):
             raise ConfigError(f"{where}: {written} is wrong: it must be {option.allowed}{_hint_about(option, value)}")
         values[key] = _convert(option, value, f"{where}: {written} is wrong")
@@ -407,7 +236,7 @@ def _hint_about(option: Option, value: Any) -> str:
 
 
 def _check_argument(key: str, given: str, by: str) -> Any:
-    option = _BY_KEY[key]
+    option = BY_KEY[key]
     if key == "port":
         try:
             return parse_port(given, lowest=0)
@@ -495,7 +324,7 @@ def _check_timeouts(config: ServerConfig, path: Path, text: str) -> None:
     else:
         key, other = "heartbeat_interval", f"connection_timeout = {timeout:g}, which is the default"
         wrong = f"is too long for {other}: it may be at most half of that ({timeout / 2:g})"
-    written = value_as_written(text, key, SECTION) or _toml(getattr(config, key))
+    written = value_as_written(text, key, SECTION) or toml_text(getattr(config, key))
     raise ConfigError(f"{path}{_line_of_key(text, key)}: {key} = {written} {wrong}, {why}")
 
 
@@ -507,7 +336,7 @@ def _line_of_key(text: str, key: str) -> str:
 def _check_version_1(config: ServerConfig, path: Path, text: str) -> None:
     if 0 < config.version_1_timeout < LEAST_TIMEOUT:
         key = "version_1_timeout"
-        written = value_as_written(text, key, SECTION) or _toml(config.version_1_timeout)
+        written = value_as_written(text, key, SECTION) or toml_text(config.version_1_timeout)
         right = f"it must be 0 or at least {LEAST_TIMEOUT:g}"
         raise ConfigError(f"{path}{_line_of_key(text, key)}: {key} = {written} is wrong: {right}")
 
@@ -521,19 +350,3 @@ def _line_of(text: str, pattern: str) -> str:
 def _hint(word: str, known: List[str], form: str = "{}") -> str:
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return f"; did you mean {form.format(close[0])}?" if close else ""
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return f'"{printable(value)}"' if isinstance(value, str) else printable(value)
-
-
-# The table and the dataclass say the same; a difference between them would be a default that lies.
-assert all(
-    {item.name: item.default for item in fields(ServerConfig)}[option.key] == option.default for option in OPTIONS
-)

@@ -34,9 +34,11 @@ from rollcall.server.acting import Asker
 from rollcall.server.allowance import PART, Refusal, weight
 from rollcall.server.door import Door
 from rollcall.server.http_head import calls_by_http
+from rollcall.server.members import Caller, Joined
 from rollcall.server.room import Room
-from rollcall.server.roster import GONE, RENEWED, Caller, Joined, RosterFull
+from rollcall.server.roster import GONE, RENEWED
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
+from rollcall.server.seats import RosterFull
 from rollcall.wire.connection import BACKLOGGED, HEARTBEAT_SIZE, Connection
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.lines import MAX_MEMBER_LINE, LineDecoder

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 from rollcall.program import files
 from rollcall.server import kept_codes
 from rollcall.server.certificate import CannotMake, Certificate, CertificateError, given_certificate, own_certificate
-from rollcall.server.config import AUTO, ServerConfig
 from rollcall.server.kept_codes import KeptCodes
+from rollcall.server.settings import AUTO, ServerConfig
 from rollcall.wire.binding import NoBinding, end_point
 from rollcall.wire.codes import fold, new_code, substitute_code
 from rollcall.wire.messages import NOBODY, SUBSTITUTE, THIS_MACHINE

@@ -9,9 +9,9 @@ from typing import Callable, List, Optional, Sequence, Tuple
 from rollcall.server.class_text import ClassError
 from rollcall.server.classes import ClassFolder, import_file
 from rollcall.server.classroom import ALWAYS, folder_of
-from rollcall.server.config import ServerConfig
 from rollcall.server.lesson import Refused
 from rollcall.server.room import Room
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.text import counted, printable
 
 

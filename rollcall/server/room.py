@@ -24,14 +24,15 @@ from rollcall.server.allowance import LEAST_BURST, Allowance
 from rollcall.server.attempts import Attempts, Tally
 from rollcall.server.browsers import Browsers
 from rollcall.server.classroom import NEVER, Classroom
-from rollcall.server.config import ServerConfig
 from rollcall.server.downloads import Downloads
 from rollcall.server.gate import PLACES_MORE, Bans, Gate
 from rollcall.server.host_names import OwnNames
 from rollcall.server.journal import Journal
 from rollcall.server.keys import RoomKeys
+from rollcall.server.members import Sweep
 from rollcall.server.publisher import Publisher
-from rollcall.server.roster import Roster, Sweep
+from rollcall.server.roster import Roster
+from rollcall.server.settings import ServerConfig
 from rollcall.server.sweeper import Sweeper
 from rollcall.server.viewers import Viewers
 from rollcall.wire import windows

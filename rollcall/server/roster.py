@@ -30,10 +30,11 @@ from dataclasses import dataclass, replace
 from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from protocol import HERE, LATE, LOST, Departure, Entry
+from rollcall.server.members import Caller, Changes, Expired, Joined, Known, Snapshot, Sweep
+from rollcall.server.seats import RosterFull, Seats
 from rollcall.server.tokens import Tokens
 from rollcall.wire.clock import monotonic
 from rollcall.wire.messages import MEMBER
-from rollcall.wire.text import counted
 
 LATE_AFTER = 1.5
 """A member is late after this many heartbeat intervals without a message."""
@@ -45,91 +46,11 @@ of the lease is taken for it."""
 DEPARTED = 1024
 """Instances that are remembered after their members went, at least: a call of theirs may still wait to be read."""
 
-TEACHERS = 8
-"""Seats for teachers and substitutes. They take none of ``max_clients``, nor of an address: a full class must not keep
-its teacher out."""
-
 SWEEP_BATCH = 500
 """Leases that one sweep looks at under the lock, so that a mass expiry never holds up the heartbeats."""
 
 RENEWED, RETURNED, GONE = 0, 1, 2
 """What `Roster.renew` found: all as it was; a late member is back (a roster change); no such session any more."""
-
-
-class RosterFull(Exception):
-    """All seats are taken; ``str()`` says which limit that was, for the person who is refused."""
-
-
-class Caller(NamedTuple):
-    """Who registers: what its `register` says, and ``observed_ip``, where the server sees it. ``version`` is that of
-    the protocol. Without an ``instance`` (older clients) the last call that is read wins. ``role`` is what
-    has been proven, never what was asked for."""
-
-    name: str
-    ip: str
-    port: int
-    observed_ip: str
-    version: int = 2
-    resume_token: Optional[str] = None
-    instance: str = ""
-    attempt: int = 0
-    device_id: str = ""
-    role: str = MEMBER
-
-
-class Joined(NamedTuple):
-    """The outcome of `Roster.register`. ``late_after`` is how many seconds of silence make this member late;
-    ``replaced`` is the session that this one took over from; ``resumed`` is True if it got its row or its id back."""
-
-    entry: Entry
-    resume_token: str
-    late_after: float
-    replaced: Optional[int]
-    resumed: bool
-
-
-class Known(NamedTuple):
-    """A member, and by what its client would be known again if it went and came back."""
-
-    session_id: int
-    entry: Entry
-    instance: str
-    device_id: str
-    resume_token: str
-
-
-class Expired(NamedTuple):
-    """A session whose lease ran out. ``entry`` is None if it had never registered."""
-
-    session_id: int
-    entry: Optional[Entry]
-    silent_for: float
-
-
-class Sweep(NamedTuple):
-    """The outcome of `Roster.sweep`. ``late`` are the ids of members that have just become so, with the seconds of
-    their silence. ``next_due`` is monotonic seconds, None when there is no lease at all; ``paused`` as it was told."""
-
-    expired: List[Expired]
-    changed: bool
-    next_due: Optional[float]
-    late: List[Tuple[int, float]]
-    paused: float
-
-
-class Snapshot(NamedTuple):
-    """The whole roster at revision ``rev``."""
-
-    rev: int
-    entries: List[Entry]
-
-
-class Changes(NamedTuple):
-    """What leads from an earlier revision to ``rev``."""
-
-    rev: int
-    up: List[Entry]
-    down: List[Departure]
 
 
 class _Lease(NamedTuple):
@@ -180,7 +101,6 @@ class Roster:
         tokens: Optional[Tokens] = None,
     ) -> None:
         self._max_clients = max_clients
-        self._max_per_address = max_per_address
         interval_1 = min(VERSION_1_INTERVAL, version_1_timeout / 2)
         self._leases = {
             0: _Lease(min(heartbeat_interval, registration_timeout), registration_timeout, registration_timeout),
@@ -204,8 +124,7 @@ class Roster:
         # The member of each instance that is here, and for those that went: its id and its newest attempt.
         self._instances: Dict[str, int] = {}
         self._departed: OrderedDict[str, Tuple[int, int]] = OrderedDict()
-        self._per_address: Dict[str, int] = {}
-        self._teachers = 0  # members that are teachers or substitutes
+        self._seats = Seats(max_clients, max_per_address)
         self._next_member = 1
         # To be read without the lock, too: one word, and a stale value is only an older truth. No properties: every
         # pong tells the revision.
@@ -254,7 +173,7 @@ class Roster:
                 member_id = by_token
             older = self._members.get(member_id) if member_id is not None else None
             if older is None or (older.entry.role == MEMBER) != (caller.role == MEMBER):
-                full = self._full_locked(caller)
+                full = self._seats.missing(caller.role, caller.observed_ip)
                 if full:
                     self._drop_session_locked(session_id)
                     raise RosterFull(full)
@@ -389,17 +308,6 @@ class Roster:
             return member_id, self._members[member_id].attempt
         return self._departed.get(instance, (None, 0))
 
-    def _full_locked(self, caller: Caller) -> str:
-        """Why nobody else can come in as this and from this address; empty if somebody can."""
-        if caller.role != MEMBER:
-            return "" if self._teachers < TEACHERS else f"the {counted(TEACHERS, 'seat')} for teachers are taken"
-        observed_ip = caller.observed_ip
-        if len(self._members) - self._teachers >= self._max_clients:
-            return f"the server is full: it takes {counted(self._max_clients, 'client')}"
-        if 0 < self._max_per_address <= self._per_address.get(observed_ip, 0):
-            return f"the server takes {counted(self._max_per_address, 'client')} from one address, and has them"
-        return ""
-
     def _seat_locked(self, session: _Session, member_id: int, caller: Caller, older: Optional[_Member]) -> Entry:
         """Make ``session`` that of the member, whose row begins or goes on."""
         now = self._clock()
@@ -413,10 +321,7 @@ class Roster:
         if caller.instance:
             self._instances[caller.instance] = member_id
             self._departed.pop(caller.instance, None)
-        if caller.role != MEMBER:
-            self._teachers += 1
-        elif self._max_per_address:
-            self._per_address[entry.observed_ip] = self._per_address.get(entry.observed_ip, 0) + 1
+        self._seats.take(caller.role, caller.observed_ip)
         self._last_seen[session.id] = now
         deadline = now + session.lease.late_after
         if deadline < session.queued_at:
@@ -431,14 +336,7 @@ class Roster:
             self._departed[member.instance] = (member.entry.id, member.attempt)
             if len(self._departed) > max(DEPARTED, self._max_clients):
                 self._departed.popitem(last=False)
-        if member.entry.role != MEMBER:
-            self._teachers -= 1
-        elif self._max_per_address:
-            left = self._per_address[member.entry.observed_ip] - 1
-            if left:
-                self._per_address[member.entry.observed_ip] = left
-            else:
-                del self._per_address[member.entry.observed_ip]
+        self._seats.give_back(member.entry.role, member.entry.observed_ip)
 
     def _queue_locked(self, session: _Session, deadline: float) -> None:
         session.queued_at = deadline

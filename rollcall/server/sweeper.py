@@ -19,8 +19,9 @@ import time
 from typing import Callable
 
 from rollcall.server.journal import Journal
+from rollcall.server.members import Sweep
 from rollcall.server.pause import PauseWatch
-from rollcall.server.roster import Roster, Sweep
+from rollcall.server.roster import Roster
 from rollcall.wire.clock import monotonic
 
 log = logging.getLogger("rollcall.sweeper")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import pytest
 
+import protocol
 from protocol import Departure, Entry, Welcome
 from rollcall.client import events
 from rollcall.client.events import describe, to_json
+from rollcall.wire import messages
 from rollcall.wire.class_messages import ClassList
 
 PRINT = "ab" * 32
@@ -72,3 +74,18 @@ def test_every_event_is_a_sentence_and_an_object(event: events.Event, text: str)
 def test_no_event_is_forgotten() -> None:
     assert {type(event) for event, _ in ALL} == set(events.Event.__args__)  # type: ignore[attr-defined]
     assert len({to_json(event)["event"] for event, _ in ALL}) == len(events.Event.__args__)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        (messages.Done("kick", 3, "gone", ""), events.Done("kick", 3, "gone", "")),
+        (messages.Denied("kick", "not a teacher", 3), events.Denied("kick", 3, "not a teacher")),
+        (messages.Notice("kicked", "Mia is back", 4), events.Notice("kicked", "Mia is back", 4)),
+        (protocol.Pong(1), None),
+    ],
+)
+def test_what_the_server_tells_is_an_event_and_a_heartbeat_is_none(
+    message: protocol.Message, event: Optional[events.Event]
+) -> None:
+    assert events.told(message) == event

@@ -34,7 +34,7 @@ from rollcall.client.finder import (
     to_json,
 )
 from rollcall.program.os_errors import number_of
-from rollcall.server.config import ServerConfig
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
 from rollcall.wire.discovery import GROUP, LOOPBACK, LOOPBACK_BROADCAST, PORT, Answer, encode_answer, read_question

@@ -15,7 +15,7 @@ import pytest
 
 from rollcall.server import beacon
 from rollcall.server.beacon import ANSWERS, ANSWERS_TO_ONE, REMEMBERED, Limits
-from rollcall.server.config import ServerConfig
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.discovery import (
     GROUP,
     LOOPBACK,

@@ -19,8 +19,8 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import pytest
 
 from rollcall.server import board
-from rollcall.server.config import ServerConfig
 from rollcall.server.downloads import BLOCK
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.connection import Connection, trace_line
 from server import RollcallServer
 from tests.closed_room import JOIN, room_with_keys

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Set, Tuple
 
 import pytest
 
-from rollcall.server.config import ServerConfig
+from rollcall.server.settings import ServerConfig
 from server import RollcallServer
 from tests.helpers import RawClient, running_server, wait_until
 from tests.webdriver import Chromium, needs_chromium

@@ -9,7 +9,8 @@ from protocol import HERE, LATE, Entry
 from rollcall.server.board_lines import MAX_TILES, Tile, board_event, board_state, sort_key
 from rollcall.server.class_entries import ClassEntry, ClassList
 from rollcall.server.facts import STATES
-from rollcall.server.roster import Caller, Roster
+from rollcall.server.members import Caller
+from rollcall.server.roster import Roster
 from rollcall.server.roster_lines import BOARD, BOARD_NUMBERS, NEVER, RosterLines
 from rollcall.wire.messages import TEACHER
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 from protocol import Entry
-from rollcall.server.config import ServerConfig
 from rollcall.server.keys import room_keys
 from rollcall.server.lesson import LessonBook
 from rollcall.server.lesson_start import begin, classes_of
-from rollcall.server.roster import Sweep
+from rollcall.server.members import Sweep
+from rollcall.server.settings import ServerConfig
 from server import RollcallServer
 from tests.closed_room import ITERATIONS, TEACH, TlsClient
 from tests.helpers import PATIENCE, RawClient, ServerProgram, wait_until

@@ -9,7 +9,8 @@ from typing import List
 import pytest
 
 from rollcall.server import config
-from rollcall.server.config import OPTIONS, ConfigError, ServerConfig, load
+from rollcall.server.config import ConfigError, load
+from rollcall.server.settings import OPTIONS, ServerConfig
 from rollcall.wire.text import printable
 from tests.helpers import make_link
 
@@ -44,12 +45,6 @@ def test_the_command_line_beats_the_file_and_the_file_beats_the_default(tmp_path
 def test_a_port_on_the_command_line_is_tried_alone(tmp_path: Path) -> None:
     assert loaded(tmp_path, "[server]\n", "--port", "9001").port_attempts == 1
     assert loaded(tmp_path, "[server]\n").port_attempts == 6
-
-
-def test_the_original_keys_have_the_original_defaults() -> None:
-    settings = ServerConfig()
-    assert (settings.host, settings.port, settings.max_clients) == ("0.0.0.0", 8080, 100)
-    assert (settings.heartbeat_interval, settings.connection_timeout) == (60, 120)
 
 
 def test_whole_numbers_and_fractions_are_times(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ class TestOpen:
 import sys
 from pathlib import Path
 from tests.helpers import RawClient
-from rollcall.server.config import ServerConfig
+from rollcall.server.settings import ServerConfig
 from rollcall.server.keys import room_keys
 from server import RollcallServer
 config = ServerConfig(host="127.0.0.1", port=0)

@@ -13,9 +13,9 @@ import pytest
 
 from rollcall.program import files
 from rollcall.server.certificate import own_certificate
-from rollcall.server.config import ServerConfig
 from rollcall.server.kept_codes import KeptCodes
 from rollcall.server.keys import KeysError, room_keys, server_name_of
+from rollcall.server.settings import ServerConfig
 from rollcall.wire import scram_keys
 from rollcall.wire.codes import fold, join_code
 from rollcall.wire.own_machine import file_name

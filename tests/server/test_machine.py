@@ -10,8 +10,8 @@ from typing import Dict, Iterator, List
 
 import pytest
 
-from rollcall.server.config import ServerConfig
 from rollcall.server.machine import listening_address, reachable_addresses, tell_addresses
+from rollcall.server.settings import ServerConfig
 from server import RollcallServer
 from tests.helpers import ROOT, RawClient
 from tests.network import Network, network

@@ -21,9 +21,9 @@ import pytest
 
 from protocol import __version__
 from rollcall.program.outlet import Outlet
-from rollcall.server.config import ServerConfig
 from rollcall.server.journal import FAULTS_AT_ONCE
 from rollcall.server.observers import Observers, _ToOutlet
+from rollcall.server.settings import ServerConfig
 from server import RollcallServer
 from tests.helpers import (
     PATIENCE,

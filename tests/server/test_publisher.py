@@ -17,8 +17,9 @@ from protocol import ClientList, RosterDelta, decode
 from rollcall.client.roster_view import RosterView
 from rollcall.server import publisher as publisher_module
 from rollcall.server.journal import Journal
+from rollcall.server.members import Caller
 from rollcall.server.publisher import PUSH_INTERVAL, RESYNC_INTERVAL, SLOW_AFTER, Publisher
-from rollcall.server.roster import Caller, Roster
+from rollcall.server.roster import Roster
 from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import Connection
 from tests.helpers import PATIENCE, ShiftedClock, wait_until

@@ -8,18 +8,9 @@ from typing import Any, List, Optional
 import pytest
 
 from protocol import LEFT, Departure
-from rollcall.server.roster import (
-    DEPARTED,
-    GONE,
-    RENEWED,
-    RETURNED,
-    SWEEP_BATCH,
-    TEACHERS,
-    Caller,
-    Joined,
-    Roster,
-    RosterFull,
-)
+from rollcall.server.members import Caller, Joined
+from rollcall.server.roster import DEPARTED, GONE, RENEWED, RETURNED, SWEEP_BATCH, Roster
+from rollcall.server.seats import TEACHERS, RosterFull
 from rollcall.server.tokens import Tokens
 from tests.helpers import FakeClock, Guarded
 
@@ -501,8 +492,9 @@ def test_changes_are_the_same_however_many(count: int) -> None:
 def test_nothing_is_touched_without_the_lock() -> None:
     house = House(max_per_address=2)
     roster, lock = house.roster, house.roster._lock
-    for name in ("_last_seen", "_sessions", "_members", "_extended", "_instances", "_departed", "_per_address"):
+    for name in ("_last_seen", "_sessions", "_members", "_extended", "_instances", "_departed"):
         setattr(roster, name, Guarded(lock))
+    setattr(roster._seats, "_per_address", Guarded(lock))  # noqa: B010 -- its type is that of a dict
     first = house.join("Ann", instance=ANN, attempt=1)
     ann = house.last
     house.open()
@@ -542,14 +534,14 @@ def test_who_is_refused_keeps_no_session() -> None:
 def test_an_address_without_members_is_forgotten() -> None:
     house = House(max_per_address=2)
     first = house.join("Ann")
-    assert house.roster._per_address == {"10.0.0.2": 1}
+    assert house.roster._seats._per_address == {"10.0.0.2": 1}
     house.join("Ann", first.resume_token)
-    assert house.roster._per_address == {"10.0.0.2": 1}
+    assert house.roster._seats._per_address == {"10.0.0.2": 1}
     house.join("Ben")
-    assert house.roster._per_address == {"10.0.0.2": 2}
+    assert house.roster._seats._per_address == {"10.0.0.2": 2}
     house.advance(TIMEOUT)
     house.roster.sweep()
-    assert house.roster._per_address == {}
+    assert house.roster._seats._per_address == {}
 
 
 def test_resumed_says_whether_the_row_or_the_id_came_back() -> None:

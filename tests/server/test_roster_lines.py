@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollcall.server.roster import Caller, Roster
+from rollcall.server.members import Caller
+from rollcall.server.roster import Roster
 from rollcall.server.roster_lines import NEVER, PACKED, VERSION_1, VERSION_2, RosterLines
 
 

@@ -14,8 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from protocol import ClientList, RosterDelta, decode
 from rollcall.client.roster_view import RosterView
-from rollcall.server.roster import GONE, Caller, Roster, RosterFull
+from rollcall.server.members import Caller
+from rollcall.server.roster import GONE, Roster
 from rollcall.server.roster_lines import NEVER, PACKED, VERSION_2, RosterLines
+from rollcall.server.seats import RosterFull
 from tests.helpers import FakeClock
 
 INTERVAL, TIMEOUT = 10.0, 25.0

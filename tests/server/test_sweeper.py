@@ -13,7 +13,8 @@ import pytest
 
 from rollcall.server import sweeper
 from rollcall.server.journal import Journal
-from rollcall.server.roster import Caller, Roster, Sweep
+from rollcall.server.members import Caller, Sweep
+from rollcall.server.roster import Roster
 from rollcall.server.sweeper import Sweeper
 from rollcall.wire.clock import monotonic
 from tests.helpers import PATIENCE, FakeClock, ShiftedClock, wait_until

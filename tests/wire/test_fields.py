@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollcall.server.config import OPTIONS
+from rollcall.server.settings import OPTIONS
 from rollcall.wire import fields
 from rollcall.wire.errors import ProtocolError
 from rollcall.wire.fields import MAX_ROWS, MAX_VALUES, parse_object
