@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Dict, Iterator, List, Set, Tuple
 
@@ -53,17 +54,27 @@ def place_of(module: str) -> str:
     return module if module in MAY_IMPORT else ""
 
 
-def imports_of(file: Path) -> Iterator[Tuple[str, bool]]:
+@cache
+def nodes_of(file: Path) -> Tuple[ast.AST, ...]:
+    """All that the file says, once for all tests."""
+    return tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+
+
+@cache
+def imports_of(file: Path) -> Tuple[Tuple[str, bool], ...]:
     """Each module that the file imports, and whether that happens as soon as the file is imported itself."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return tuple(_imports_of(file))
+
+
+def _imports_of(file: Path) -> Iterator[Tuple[str, bool]]:
     late = {
         id(inside)
-        for node in ast.walk(tree)
+        for node in nodes_of(file)
         if isinstance(node, (ast.FunctionDef, ast.Try))
         or (isinstance(node, ast.If) and "TYPE_CH" in ast.dump(node.test))
         for inside in ast.walk(node)
     }
-    for node in ast.walk(tree):
+    for node in nodes_of(file):
         if isinstance(node, ast.Import):
             yield from ((alias.name, id(node) not in late) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -111,15 +122,11 @@ def test_no_two_modules_import_each_other() -> None:
         visit(module, ())
 
 
-def calls_and_names(file: Path) -> Iterator[ast.AST]:
-    yield from ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-
-
 def test_one_place_decides_which_clock_durations_go_by() -> None:
     for file in MODULES:
         # The programs' own room imports nothing, and waits for tenths of a second only: any clock will do there.
         if name_of(file) != "rollcall.wire.clock" and place_of(name_of(file)) != "program":
-            named = {ast.unparse(node) for node in calls_and_names(file) if isinstance(node, ast.Attribute)}
+            named = {ast.unparse(node) for node in nodes_of(file) if isinstance(node, ast.Attribute)}
             assert not named & {"time.monotonic", "time.perf_counter"}, file.name
 
 
@@ -129,7 +136,7 @@ def test_files_that_others_may_hold_open_are_tried_again() -> None:
     for file in MODULES:
         if name_of(file) in ("rollcall.program.files", "rollcall.program.crash"):  # what the other's `patiently` calls
             continue
-        nodes = list(calls_and_names(file))
+        nodes = nodes_of(file)
         calls = [node for node in nodes if isinstance(node, ast.Call)]
         patient = [node for node in calls if ast.unparse(node.func).endswith("patiently")]
         inside = {id(part) for node in patient for part in ast.walk(node)}
@@ -142,7 +149,7 @@ def test_files_that_others_may_hold_open_are_tried_again() -> None:
 def test_no_thread_is_waited_for_without_a_limit() -> None:
     """``thread.join()``, and socketserver's ``shutdown()``, which waits for the thread in `serve_forever`."""
     for file in MODULES:
-        for node in calls_and_names(file):
+        for node in nodes_of(file):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
                 assert node.func.attr not in ("join", "shutdown"), f"{file.name}:{node.lineno}"
 
