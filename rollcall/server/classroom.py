@@ -202,10 +202,14 @@ class Classroom:
     # --- what happens in the room -------------------------------------------------------------------------------
 
     def joined(self, entry: Entry, device_id: str, session_id: int = 0) -> None:
-        """A member has registered, for the first time or again, in this session."""
-        if self.book is not None:
+        """A member has registered, for the first time or again, in this session. It waits for its ``welcome``, so it is
+        taken in by whoever looks next; at once only where another may have to make room for it."""
+        book = self.book
+        if book is not None and not self._stopping.is_set():
             role = "member" if entry.role == MEMBER else "teacher"
-            self._happened(self.book.joined, entry.id, entry.name or NAMELESS, role, device_id, session_id)
+            if book.arrives(entry.id, entry.name or NAMELESS, role, device_id, session_id):
+                self._happened(book.settle)
+            self._moved()
 
     def silent(self, member: int, seconds: float) -> None:
         """A member has become late."""
@@ -335,8 +339,10 @@ class Classroom:
             self._wake.clear()  # before the look: what happens during it is for the next one
             try:
                 if monotonic() >= turn_at:
-                    turn_at = monotonic() + TURN
-                    self._look(book, awake)
+                    rest = book.rest()  # a crowd that joins has the processor for itself
+                    turn_at = monotonic() + (rest or TURN)
+                    if not rest:
+                        self._look(book, awake)
                 tell_at = self._followers.tell_all(book, self._lists)
             except Exception:
                 tell_at = math.inf
@@ -345,6 +351,7 @@ class Classroom:
 
     def _look(self, book: LessonBook, awake: Awake) -> None:
         """What time does by itself."""
+        self._done(book.settle())
         self._compare(book)
         if book.wants_ticks and any(map(_is_begun, self._done(book.tick()).facts)):
             self.reload()  # by a bell, or an estimate
