@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "architecture.svg"
-WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1596, 34, 368, 92, 88
+WIDTH, ROW, FIRST_COLUMN, COLUMN, BOX = 1688, 34, 368, 92, 88
 LOCKS, PUTS, TAKES = "●", "▼", "■"
 
 
@@ -42,7 +42,8 @@ SERVER = Grid(
         Shared("Attempts", "wrong codes", True),
         Shared("Roster", "leases", True),
         Shared("LessonBook", "who is missing", True),
-        Shared("Classroom", "who follows", True),
+        Shared("Classroom", "opened once", True),
+        Shared("Followers", "teachers", True),
         Shared("Sweeper", "when to wake", True),
         Shared("Connection", "order of bytes", True),
         Shared("Publisher", "inbox, bell", False),
@@ -51,17 +52,17 @@ SERVER = Grid(
         Shared("Outlet", "lines", True),
     ),
     (
-        ("main", "a signal, then the end of all the others", "●··●·●●●●■▼▼●"),
-        ("accept", "somebody who connects", "●●··●··●●··▼●"),
-        ("client-N", "its own client (one for each connection)", "●●●●●●●●●▼▼▼●"),
-        ("sweeper", "the next lease that is due", "●···●●·●●▼▼▼●"),
-        ("publisher", "its bell, or a slow socket that takes more", "····●···●■·▼●"),
-        ("beacon", "who asks the network for servers", "····●·····▼··"),
-        ("classroom", "the next second of a lesson", "●···●●●·●▼▼▼●"),
-        ("record", "facts, and a disk that writes them", "·····●····■▼·"),
-        ("journal", "something that was noted", "···········■●"),
-        ("outlet", "a line, and whoever reads it (several)", "············●"),
-        ("ends", "the end of the session (only on Windows)", "·············"),
+        ("main", "a signal, then the end of all the others", "●··●·●●·●●■▼▼●"),
+        ("accept", "somebody who connects", "●●··●···●●··▼●"),
+        ("client-N", "its own client (one for each connection)", "●●●●●●●●●●▼▼▼●"),
+        ("sweeper", "the next lease that is due", "●···●●··●●▼▼▼●"),
+        ("publisher", "its bell, or a slow socket that takes more", "····●●···●■·▼●"),
+        ("beacon", "who asks the network for servers", "····●······▼··"),
+        ("classroom", "the next second of a lesson", "●···●●·●·●▼▼▼●"),
+        ("record", "facts, and a disk that writes them", "·····●·····■▼·"),
+        ("journal", "something that was noted", "············■●"),
+        ("outlet", "a line, and whoever reads it (several)", "·············●"),
+        ("ends", "the end of the session (only on Windows)", "··············"),
     ),
 )
 CLIENT = Grid(

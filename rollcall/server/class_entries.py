@@ -1,4 +1,4 @@
-"""What a teacher sees of a class while a lesson goes on: an entry for each person of the list, and for each guest.
+"""What a teacher sees of a class while a lesson goes on: a row for each person of the list, and for each guest.
 
 `entries_of` makes the entries from the computed table and what is live; `ClassRows` keeps them with revisions, so that
 who has seen revision *n* gets what changed since. Both are plain and belong to whoever holds the lock of the state.
@@ -15,38 +15,7 @@ from rollcall.server.identity_acts import rivals
 from rollcall.server.lesson_state import LessonState
 from rollcall.server.names import Match, key, sort_key
 from rollcall.server.presence import GOODBYES
-
-GUEST = "guest"
-"""In the place of a class, for who is on no list of the lesson."""
-
-
-@dataclass(frozen=True)
-class ClassEntry:
-    """One row. ``key`` is the same as long as it is the same person. Times are Unix seconds, None where there is none.
-
-    ``since`` is when the state began; ``found`` the state that the computer alone would say, where a mark says another.
-    ``members`` has the roster's ids of who is connected under the name, or was last: the first counts. More than one is
-    a question: both hers, this one, two people? ``same_computer`` is another name from the same device in this lesson.
-    """
-
-    key: str
-    name: str
-    state: str
-    group: str = ""
-    class_name: str = ""
-    members: Tuple[int, ...] = ()
-    typed: str = ""
-    since: Optional[float] = None
-    late_by: float = 0.0
-    found: str = ""
-    mark: str = ""
-    minutes: int = 0
-    at: Optional[float] = None
-    note: str = ""
-    by: str = ""
-    when: Optional[float] = None
-    proposal: str = ""
-    same_computer: str = ""
+from rollcall.wire.class_messages import GUEST, PersonRow
 
 
 @dataclass(frozen=True)
@@ -56,7 +25,7 @@ class ClassList:
 
     rev: int
     whole: bool
-    entries: Tuple[ClassEntry, ...]
+    entries: Tuple[PersonRow, ...]
     gone: Tuple[str, ...]
     classes: Tuple[str, ...]
     lesson: str
@@ -71,7 +40,7 @@ class ClassList:
     event: Optional[facts.Drill] = None
 
 
-def entries_of(state: LessonState, table: LessonTable) -> List[ClassEntry]:
+def entries_of(state: LessonState, table: LessonTable) -> List[PersonRow]:
     """The people in the order of names, then the guests."""
     lesson = table.lesson
     identities = state.identities(lesson)
@@ -147,12 +116,12 @@ def _entry(
     own: Sequence[Stay],
     asked: Sequence[Stay],
     by_device: Mapping[str, List[str]],
-) -> ClassEntry:
+) -> PersonRow:
     live = _live(state, own)
     mark = line.mark or line.left_mark
     kind = "" if mark is None else mark.kind
     last = max((one for one in (mark, line.note) if one is not None), key=lambda one: one.when, default=None)
-    return ClassEntry(
+    return PersonRow(
         key=f"n:{line.name}",
         name=line.name,
         state=line.state,
@@ -173,14 +142,14 @@ def _entry(
     )
 
 
-def _guest(state: LessonState, own: Sequence[Stay], match: Match, by_device: Mapping[str, List[str]]) -> ClassEntry:
+def _guest(state: LessonState, own: Sequence[Stay], match: Match, by_device: Mapping[str, List[str]]) -> PersonRow:
     stay = own[-1]
     if stay.end is None:
         shown = facts.SILENT if stay.id in state.silent else facts.HERE
         since: Optional[float] = state.silent.get(stay.id, stay.begin)
     else:
         shown, since = (facts.LEFT if stay.how in GOODBYES else facts.LOST), stay.end
-    return ClassEntry(
+    return PersonRow(
         key=f"g:{own[0].id}",
         name=stay.name,
         state=shown,
@@ -199,16 +168,16 @@ class ClassRows:
         self.rev = 0
         self._whole_since = 0  # who has seen less gets everything: it was about others
         self._about = ""
-        self._rows: Dict[str, Tuple[ClassEntry, int]] = {}
+        self._rows: Dict[str, Tuple[PersonRow, int]] = {}
         self._gone: Dict[str, int] = {}
 
-    def update(self, about: str, entries: Sequence[ClassEntry], is_changed: bool) -> None:
+    def update(self, about: str, entries: Sequence[PersonRow], is_changed: bool) -> None:
         """These are the entries now, of the lesson ``about``. ``is_changed``: something beside them is."""
         rev = self.rev + 1
         if about != self._about:
             self._about, self._whole_since, is_changed = about, rev, True
             self._rows, self._gone = {}, {}
-        rows: Dict[str, Tuple[ClassEntry, int]] = {}
+        rows: Dict[str, Tuple[PersonRow, int]] = {}
         for entry in entries:
             known = self._rows.get(entry.key)
             is_same = known is not None and known[0] == entry
@@ -224,7 +193,7 @@ class ClassRows:
         if is_changed:
             self.rev = rev
 
-    def since(self, seen: Optional[int]) -> Tuple[bool, Tuple[ClassEntry, ...], Tuple[str, ...]]:
+    def since(self, seen: Optional[int]) -> Tuple[bool, Tuple[PersonRow, ...], Tuple[str, ...]]:
         """Whether it is all of it, the entries, and the keys that are gone."""
         if seen is None or seen < self._whole_since or seen > self.rev:
             return True, tuple(entry for entry, _ in self._rows.values()), ()

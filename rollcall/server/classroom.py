@@ -2,14 +2,15 @@
 
 A room without a class pays nothing: every call returns at its first line until `open` was called, by the start with
 ``--class``, by a teacher who chooses one, or because everything is to be recorded. Then a `LessonBook` is told who
-comes, falls silent, is heard again and goes; what is new is handed on to the record; teachers who follow get the class.
+comes, falls silent, is heard again and goes; what is new is handed on to the record; teachers who follow (`followers`)
+get the class.
 
 One thread, ``classroom``, wakes every second while there is a class, and when a teacher has done something: bells,
-estimates, and a message to each who follows, if something has changed, at most one a second. Nobody waits for it, and
-it waits for nobody's socket. Handlers call the book themselves, each for its own member; a heartbeat never comes here.
+estimates, and a message to each who follows, if something has changed. Nobody waits for it, and it waits for nobody's
+socket. Handlers call the book themselves, each for its own member; a heartbeat never comes here.
 A bug in the book costs the class what happened then, and nobody the connection.
 
-It owns that thread and one lock, which guards who follows. The book and the record have their own.
+It owns that thread, and a lock for the little that its callers share. The book and the record have their own.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ import logging
 import math
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
-from protocol import LATE, LOST, Entry, Error, encode
+from protocol import LATE, LOST, Entry, Error
 from rollcall.program.awake import Awake
+from rollcall.server.followers import Followers
 from rollcall.server.journal import Journal
 from rollcall.server.settings import ServerConfig
 from rollcall.server.timetable import read_bells
-from rollcall.wire.class_messages import ClassList, PersonRow, Vanished
+from rollcall.wire.class_messages import GUEST
 from rollcall.wire.clock import monotonic
-from rollcall.wire.connection import BACKLOGGED, Connection
+from rollcall.wire.connection import Connection
 from rollcall.wire.messages import ANOTHER_CLASS, MEMBER, Notice
-from rollcall.wire.text import counted, printable
+from rollcall.wire.text import printable
 
 if TYPE_CHECKING:  # a server without a class does without them
     from rollcall.server.class_entries import ClassList as BookList
@@ -45,7 +46,7 @@ if TYPE_CHECKING:  # a server without a class does without them
 log = logging.getLogger("rollcall.classroom")
 
 TURN = 1.0
-"""Seconds between two looks at the time, and between two messages to one who follows."""
+"""Seconds between two looks at the time."""
 
 STUCK_AFTER = 2.0
 """Seconds that `stop` waits for the thread."""
@@ -59,20 +60,7 @@ OFFER_PAUSE = 1.0
 NAMELESS = "(without a name)"
 """Who has none: clients of version 1. Not their address, which the record must not have."""
 
-GUEST = "guest"
-"""What stands in the place of a class for who is on no list."""
-
 ALWAYS, NEVER, WHERE_CLOSED = "always", "never", "closed"
-
-
-@dataclass
-class _Follower:
-    """Who gets the class. What it has: the revision (0: that there is no class), and which classes there are."""
-
-    connection: Connection
-    seen: Optional[int] = None
-    lists: Optional[Tuple[str, ...]] = None
-    told_at: float = -TURN
 
 
 class Classroom:
@@ -92,7 +80,8 @@ class Classroom:
         tell: Callable[[int, Notice], None] = lambda member, notice: None,
     ) -> None:
         self._config, self._journal, self._data = config, journal, data
-        self._dismiss, self._finish, self._wall_clock = dismiss, finish, wall_clock
+        self._dismiss, self._wall_clock = dismiss, wall_clock
+        self._followers = Followers(finish)
         self._moved, self._tell_member = moved, tell
         self._had: Tuple[str, ...] = ()  # the classes of the last lesson; two that begin at once may both tell
         self._folder: Optional[ClassFolder] = None
@@ -107,10 +96,9 @@ class Classroom:
         self._thread = threading.Thread(target=self._run, name="classroom", daemon=True)
         self._differ: FrozenSet[Tuple[int, bool]] = frozenset()  # the thread's
         self._here: Callable[[], Iterable[Entry]] = tuple
-        # Guards _followers, _offered_at and _is_opening: that it is opened once.
+        # Guards _offered_at and _is_opening: that it is opened once.
         self._lock = threading.Lock()
         self._is_opening = False
-        self._followers: Dict[int, _Follower] = {}
 
     # --- the beginning and the end ------------------------------------------------------------------------------
 
@@ -214,10 +202,14 @@ class Classroom:
     # --- what happens in the room -------------------------------------------------------------------------------
 
     def joined(self, entry: Entry, device_id: str, session_id: int = 0) -> None:
-        """A member has registered, for the first time or again, in this session."""
-        if self.book is not None:
+        """A member has registered, for the first time or again, in this session. It waits for its ``welcome``, so it is
+        taken in by whoever looks next; at once only where another may have to make room for it."""
+        book = self.book
+        if book is not None and not self._stopping.is_set():
             role = "member" if entry.role == MEMBER else "teacher"
-            self._happened(self.book.joined, entry.id, entry.name or NAMELESS, role, device_id, session_id)
+            if book.arrives(entry.id, entry.name or NAMELESS, role, device_id, session_id):
+                self._happened(book.settle)
+            self._moved()
 
     def silent(self, member: int, seconds: float) -> None:
         """A member has become late."""
@@ -293,7 +285,7 @@ class Classroom:
         """Read the lists again."""
         self._lists = self._know(self.book)
         if self.book is None:
-            self._tell_all()
+            self._followers.tell_all(None, self._lists)
         self._wake.set()
 
     def choose(self, classes: Sequence[str]) -> None:
@@ -322,67 +314,16 @@ class Classroom:
         now = None if self.book is None else self.book.class_list()
         return now if now is not None and now.classes else None
 
-    # --- who follows --------------------------------------------------------------------------------------------
-
     def follow(self, session_id: int, connection: Connection, seen: Optional[int]) -> None:
         """This teacher wants the class, from the revision that it has."""
-        with self._lock:
-            self._followers[session_id] = _Follower(connection, seen)
+        self._followers.add(session_id, connection, seen)
         if self.book is None:
-            self._lists = self._know(None)
-            self._tell_all()
+            self.reload()
         self._wake.set()
 
     def unfollow(self, session_id: int) -> None:
         """It has gone."""
-        if self._followers:
-            with self._lock:
-                self._followers.pop(session_id, None)
-
-    def _tell_all(self) -> float:
-        """Send what is new to those who follow; when those may be told who were told less than a second ago."""
-        with self._lock:
-            followers = list(self._followers.values())
-        return min(map(self._tell, followers), default=math.inf)
-
-    def _tell(self, follower: _Follower) -> float:
-        """Send what is new to one who follows. One whose line is stuck gets it when it is free."""
-        now = monotonic()
-        if now < follower.told_at + TURN:
-            return follower.told_at + TURN
-        lists = self._lists
-        message = None if follower.connection.backlogged else self._news(follower, lists)
-        if message is not None:
-            follower.seen, follower.lists, follower.told_at = message.rev, lists, now
-            if follower.connection.send(encode(message)) == BACKLOGGED:
-                self._finish(follower.connection)
-        return math.inf
-
-    def _news(self, follower: _Follower, lists: Tuple[str, ...]) -> Optional[ClassList]:
-        now = None if self.book is None else self.book.class_list(follower.seen)
-        if follower.lists == lists and follower.seen == (0 if now is None else now.rev):
-            return None
-        if now is None:
-            return ClassList(0, True, available=lists)
-        rows = tuple(PersonRow(**vars(entry)) for entry in now.entries)
-        return ClassList(
-            rev=now.rev,
-            whole=now.whole,
-            rows=rows,
-            gone=now.gone,
-            classes=now.classes,
-            available=lists,
-            lesson=now.lesson,
-            begin=now.begin,
-            end=now.end,
-            begin_by=now.begin_by,
-            paused=now.paused,
-            counts=dict(now.counts),
-            listed=now.listed,
-            guests=now.guests,
-            comes=now.comes,
-            vanished=None if now.event is None else Vanished(now.event.begin, now.event.count),
-        )
+        self._followers.drop(session_id)
 
     # --- the thread ---------------------------------------------------------------------------------------------
 
@@ -398,9 +339,11 @@ class Classroom:
             self._wake.clear()  # before the look: what happens during it is for the next one
             try:
                 if monotonic() >= turn_at:
-                    turn_at = monotonic() + TURN
-                    self._look(book, awake)
-                tell_at = self._tell_all()
+                    rest = book.rest()  # a crowd that joins has the processor for itself
+                    turn_at = monotonic() + (rest or TURN)
+                    if not rest:
+                        self._look(book, awake)
+                tell_at = self._followers.tell_all(book, self._lists)
             except Exception:
                 tell_at = math.inf
                 self._journal.note_exception(log, "a look at the class failed; the next one comes in %g s", TURN)
@@ -408,6 +351,7 @@ class Classroom:
 
     def _look(self, book: LessonBook, awake: Awake) -> None:
         """What time does by itself."""
+        self._done(book.settle())
         self._compare(book)
         if book.wants_ticks and any(map(_is_begun, self._done(book.tick()).facts)):
             self.reload()  # by a bell, or an estimate
@@ -434,27 +378,6 @@ class Classroom:
             else:
                 self.heard(member)
         self._differ = differ
-
-    # --- for people ---------------------------------------------------------------------------------------------
-
-    def describe(self) -> List[str]:
-        """The lines of the start about the class and its times."""
-        current = None if self.book is None else self.book.class_list()
-        if current is None or not current.classes:
-            return []
-        config = self._config
-        names = ", ".join(map(printable, current.classes))
-        lines = [
-            f"Class {names}: {counted(current.listed, 'name')}; everybody types the name that stands on the list",
-            f"Silent after {1.5 * config.heartbeat_interval:g} s, lost after {config.connection_timeout:g} s",
-        ]
-        if current.listed + 20 > config.max_clients:
-            lines.append(
-                f"max_clients is {config.max_clients}: too few for {counted(current.listed, 'name')} and some guests"
-            )
-        if self._record is not None:
-            lines.append(f"Who is here is written down for {counted(config.record_days, 'day')}, in {self._data}")
-        return lines
 
 
 def folder_of(config: ServerConfig, data: Optional[Path]) -> Path:

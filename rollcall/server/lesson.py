@@ -9,17 +9,19 @@ caller hands them on; a member whose place was taken by the same device comes ba
 raise `Refused` with a sentence for ``denied``.
 
 Threads: any. One lock guards all of it; it is held for a millisecond or two for a class, some 50 for 1,000 names and
-300 guests. `tick` is called about once a second while `wants_ticks` is true: bells, estimates and another class that
-comes in are noticed then. Nobody's heartbeat comes here: only who joins, falls silent, is heard again, or goes.
+300 guests. Who joins does not wait for it: see `arrivals`. `tick` is called about once a second while `wants_ticks` is
+true: bells, estimates and another class that comes in are noticed then. No heartbeat comes here.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from rollcall.server import facts, identity_acts, lesson_acts, lesson_times
+from rollcall.server.arrivals import Arrival, Arrivals
 from rollcall.server.class_entries import ClassList, ClassRows, entries_of
 from rollcall.server.facts import Lesson, LessonTable, Pause, Person, Stay
 from rollcall.server.lesson_state import Fact, Facts, LessonState, Refused, WallTime
@@ -28,8 +30,6 @@ from rollcall.server.timetable import Bell
 from rollcall.server.verdicts import drill_now
 
 __all__ = ["Answer", "ClassList", "Fact", "Facts", "LessonBook", "Refused", "WallTime"]
-
-T = TypeVar("T")
 
 GOES_ON = 2 * 3600.0
 """Seconds that a server may be away and its lesson goes on; after more, it ended with the last sign of life."""
@@ -75,27 +75,57 @@ class LessonBook:
         self._seen = -1  # the state's version of the table
         self._due = 0.0
         self._sessions: Dict[int, int] = {}  # of who is connected the newest, by which they go
+        self._replaced: List[int] = []  # members whose place was taken, since the last answer
+        self._arrivals = Arrivals()  # needs no lock
+
+    @contextmanager
+    def _settled(self) -> Iterator[LessonState]:
+        """The lock, and the state in which everybody is taken in who has joined."""
+        with self._lock:
+            for arrival in self._arrivals.taken():
+                self._take_in_locked(arrival)
+            yield self._state
+
+    def _answer_locked(self, lesson: str = "", count: int = 0) -> Answer:
+        replaced, self._replaced = tuple(self._replaced), []
+        return Answer(self._state.taken(), replaced, lesson, count)
 
     # --- what happens -----------------------------------------------------------------------------------------
 
     def joined(self, member: int, name: str, role: str = "member", device: str = "", session: int = 0) -> Answer:
         """A member has registered, for the first time or again. One who never went is the same stay, if the name is."""
-        self._state.match_beforehand(name)
-        with self._lock:
-            state = self._state
-            self._sessions[member] = max(session, self._sessions.get(member, 0))
-            stay = state.open_stay(member)
-            if stay is not None and stay.name == name and stay.role == role:
-                self._heard_locked(member)
-                return Answer()
-            if stay is not None:
-                state.end_stay(member, "renamed", self._now())
-            replaced = self._same_device_locked(name, device) if role == "member" else []
-            for other in replaced:
-                state.end_stay(other, "replaced", self._now())
-            identity_acts.inherit(state, state.begin_stay(member, name, role, device))
-            state.forget_old()
-            return Answer(state.taken(), tuple(replaced))
+        self.arrives(member, name, role, device, session)
+        return self.settle()
+
+    def arrives(self, member: int, name: str, role: str = "member", device: str = "", session: int = 0) -> bool:
+        """The same, for who must not wait: taken in before all else. True if `settle` should be called at once."""
+        return self._arrivals.add(Arrival(self._now(), member, name, role, device, session))
+
+    def settle(self) -> Answer:
+        """Take in whoever has joined."""
+        with self._settled():
+            return self._answer_locked()
+
+    def rest(self) -> float:
+        """Seconds for which those who join should be left to gather before `settle` and `tick`; 0: it is time."""
+        return self._arrivals.rest(self._now())
+
+    def _take_in_locked(self, arrival: Arrival) -> None:
+        state = self._state
+        at, member, name, role, device, session = arrival
+        self._sessions[member] = max(session, self._sessions.get(member, 0))
+        stay = state.open_stay(member)
+        if stay is not None and stay.name == name and stay.role == role:
+            self._heard_locked(member)
+            return
+        if stay is not None:
+            state.end_stay(member, "renamed", at)
+        replaced = self._same_device_locked(name, device) if role == "member" else []
+        for other in replaced:
+            state.end_stay(other, "replaced", at)
+        self._replaced += replaced
+        identity_acts.inherit(state, state.begin_stay(member, name, role, device, at))
+        state.forget_old()
 
     def _same_device_locked(self, name: str, device: str) -> List[int]:
         """Members of the same device under the same name: a program that was started anew takes its own place."""
@@ -105,15 +135,15 @@ class LessonBook:
 
     def silent(self, member: int, silent_for: float = 0.0) -> None:
         """A member has not been heard for so many seconds, and should have been."""
-        with self._lock:
-            stay = self._state.open_stay(member)
+        with self._settled() as state:
+            stay = state.open_stay(member)
             if stay is not None:
-                self._state.silent[stay.id] = self._now() - silent_for
-                self._state.version += 1
+                state.silent[stay.id] = self._now() - silent_for
+                state.version += 1
 
     def heard(self, member: int) -> None:
         """A silent member is heard again."""
-        with self._lock:
+        with self._settled():
             self._heard_locked(member)
 
     def _heard_locked(self, member: int) -> None:
@@ -123,32 +153,31 @@ class LessonBook:
     def gone(self, member: int, how: str, silent_for: float = 0.0, session: int = 0) -> Answer:
         """A member is no more: ``left``, ``lost``, ``kicked`` or ``replaced``; last heard so many seconds ago. With a
         ``session`` only if there is no newer one: an old one may end late, and its end be told even later."""
-        with self._lock:
-            if session and self._sessions.get(member, 0) > session:
-                return Answer()
-            self._sessions.pop(member, None)
-            self._state.end_stay(member, how, self._now() - silent_for)
-            return Answer(self._state.taken())
+        with self._settled() as state:
+            if not session or self._sessions.get(member, 0) <= session:
+                self._sessions.pop(member, None)
+                state.end_stay(member, how, self._now() - silent_for)
+            return self._answer_locked()
 
     def paused(self, seconds: float, why: str = facts.ASLEEP) -> Answer:
         """This server did not run for so many seconds until now."""
-        with self._lock:
+        with self._settled() as state:
             now = self._now()
-            self._state.put(Pause(self._state.new_id(), now - seconds, now, why))
-            return Answer(self._state.taken())
+            state.put(Pause(state.new_id(), now - seconds, now, why))
+            return self._answer_locked()
 
     def stopping(self) -> Answer:
         """The server stops: stays end, the lesson does not. Who starts it again in time goes on with it."""
-        with self._lock:
-            for member in list(self._state.open):
-                self._state.end_stay(member, facts.STOPPED, self._now())
-            return Answer(self._state.taken())
+        with self._settled() as state:
+            for member in list(state.open):
+                state.end_stay(member, facts.STOPPED, self._now())
+            return self._answer_locked()
 
     def resume(self, values: Sequence[Fact], alive: float) -> Answer:
         """The server has started: what the record has of the last hours, and the last sign of life of the run before.
         A lesson that went on then goes on now, or ended with that run if it is too long ago."""
-        with self._lock:
-            state, now = self._state, self._now()
+        with self._settled() as state:
+            now = self._now()
             state.load(values)
             state.end_crashed(alive)
             waiting = [one for one in state.lessons.values() if one.end is None and not one.discarded]
@@ -163,7 +192,7 @@ class LessonBook:
                     lesson_acts.finish(state, lesson, max(alive, lesson.begin), facts.ESTIMATED)
                     if not state.current:
                         state.prepare(lesson.classes)
-            return Answer(state.taken(), lesson=state.current)
+            return self._answer_locked(state.current)
 
     # --- time -------------------------------------------------------------------------------------------------
 
@@ -180,8 +209,7 @@ class LessonBook:
 
     def tick(self) -> Answer:
         """Look at the time: bells, estimates, another class that comes in."""
-        with self._lock:
-            state = self._state
+        with self._settled() as state:
             slept = self._now.slept()
             if slept >= LEAST_SLEEP:
                 state.put(Pause(state.new_id(), self._now() - slept, self._now(), facts.ASLEEP))
@@ -191,14 +219,13 @@ class LessonBook:
             if comes != self._comes:
                 self._comes = comes
                 state.version += 1
-            return Answer(state.taken(), lesson=state.current)
+            return self._answer_locked(state.current)
 
     # --- what can be seen -------------------------------------------------------------------------------------
 
     def class_list(self, seen: Optional[int] = None) -> Optional[ClassList]:
         """The class for who has seen revision ``seen`` (None: all of it); None if there is no class."""
-        with self._lock:
-            state = self._state
+        with self._settled() as state:
             lesson = state.lesson
             if lesson is None:
                 return None
@@ -256,9 +283,9 @@ class LessonBook:
     def table(self, lesson_id: str = "") -> Optional[LessonTable]:
         """What a lesson came to so far: the one of that id, or the current one; None if it is not known or has not
         begun. Older ones are in the record: see ``verdicts.py``."""
-        with self._lock:
-            lesson = self._state.lessons.get(lesson_id or self._state.current)
-            return None if lesson is None or lesson.begin is None else self._state.table(lesson)
+        with self._settled() as state:
+            lesson = state.lessons.get(lesson_id or state.current)
+            return None if lesson is None or lesson.begin is None else state.table(lesson)
 
     @property
     def lessons(self) -> Tuple[Lesson, ...]:
@@ -270,38 +297,31 @@ class LessonBook:
     @property
     def connected(self) -> Dict[int, bool]:
         """Who has an open stay, and whether they are silent."""
-        with self._lock:
-            return {member: stay in self._state.silent for member, stay in self._state.open.items()}
+        with self._settled() as state:
+            return {member: stay in state.silent for member, stay in state.open.items()}
 
     @property
     def stays(self) -> Tuple[Stay, ...]:
         """All that are remembered here."""
-        with self._lock:
-            return tuple(self._state.stays.values())
+        with self._settled() as state:
+            return tuple(state.stays.values())
 
     def who_is_here(self) -> Tuple[Person, ...]:
         """Everybody but teachers: the first list of a class."""
-        with self._lock:
-            return identity_acts.who_is_here(self._state)
+        with self._settled() as state:
+            return identity_acts.who_is_here(state)
 
     # --- what teachers do: see the functions of the same names -------------------------------------------------
-
-    def _act(self, act: Callable[..., T], *given: Any, **more: Any) -> Tuple[T, Facts]:
-        with self._lock:
-            result = act(self._state, *given, **more)
-            return result, self._state.taken()
 
     def know(self, lists: Mapping[str, Sequence[Person]]) -> Answer:
         """The class lists as they are in their folder now."""
         return self._done(lesson_acts.know, {name: tuple(people) for name, people in lists.items()})
 
     def _done(self, act: Callable[..., Any], *given: Any, **more: Any) -> Answer:
-        result, new = self._act(act, *given, **more)
-        return Answer(
-            new,
-            lesson=result.id if isinstance(result, Lesson) else "",
-            count=result if isinstance(result, int) else 0,
-        )
+        with self._settled() as state:
+            result = act(state, *given, **more)
+            lesson = result.id if isinstance(result, Lesson) else ""
+            return self._answer_locked(lesson, result if isinstance(result, int) else 0)
 
     def set_class(self, classes: Sequence[str]) -> Answer:
         """It is about these classes now; none: about nobody. A lesson of others that goes on ends."""
@@ -315,10 +335,9 @@ class LessonBook:
 
     def begin_class(self, classes: Sequence[str]) -> Answer:
         """ "This looks like 9a. Begin 9a?" Yes."""
-        with self._lock:
-            lesson_acts.set_class(self._state, classes)
-            lesson = lesson_acts.begin(self._state)
-            return Answer(self._state.taken(), lesson=lesson.id)
+        with self._settled() as state:
+            lesson_acts.set_class(state, classes)
+            return self._answer_locked(lesson_acts.begin(state).id)
 
     def correct(
         self,

@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from rollcall.server import facts
 from rollcall.server.facts import Lesson, Mark, Pause, Person
 from rollcall.server.lesson_state import LessonState, Refused
-from rollcall.server.timetable import SETTLED, SETTLED_TOLD, estimated_end
+from rollcall.server.timetable import SETTLED, SETTLED_TOLD, estimated_end, quarter_of
 from rollcall.server.verdicts import drill_now
 
 MOST_CLASSES = 8
@@ -75,6 +75,8 @@ def _leave(state: LessonState) -> None:
 
 def class_went(state: LessonState, lesson: Lesson, settled: Optional[float] = None) -> Optional[float]:
     """When less than a quarter of the class was left, if that is so for long enough; None otherwise."""
+    if state.are_here(lesson, quarter_of(len(lesson.people))):
+        return None  # without a table of the whole class, which would be made anew for each who comes
     if settled is None:
         settled = SETTLED if lesson.begin_by == facts.ESTIMATED else SETTLED_TOLD
     return estimated_end(state.last_seen(lesson), state.now(), state.last_pause(), settled)

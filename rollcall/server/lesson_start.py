@@ -58,4 +58,23 @@ def begin(room: Room, classes: Sequence[str]) -> List[str]:
             room.classroom.choose(classes)
         except Refused as why:
             return [f"--class: {why}"]
-    return room.classroom.describe()
+    return _described(room)
+
+
+def _described(room: Room) -> List[str]:
+    """The lines of the start about the class and its times."""
+    current = room.classroom.current()
+    if current is None:
+        return []
+    config = room.config
+    names = ", ".join(map(printable, current.classes))
+    lines = [
+        f"Class {names}: {counted(current.listed, 'name')}; everybody types the name that stands on the list",
+        f"Silent after {1.5 * config.heartbeat_interval:g} s, lost after {config.connection_timeout:g} s",
+    ]
+    if current.listed + 20 > config.max_clients:
+        whom = f"{counted(current.listed, 'name')} and some guests"
+        lines.append(f"max_clients is {config.max_clients}: too few for {whom}")
+    if room.classroom.is_recorded:
+        lines.append(f"Who is here is written down for {counted(config.record_days, 'day')}, in {room.data}")
+    return lines

@@ -13,7 +13,7 @@ are in the record.
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from dataclasses import replace
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
@@ -29,7 +29,7 @@ from rollcall.server.facts import (
     Person,
     Stay,
 )
-from rollcall.server.identity import Identities, class_suffixed, directory_of
+from rollcall.server.identity import Identities, class_suffixed
 from rollcall.server.presence import FOREVER
 from rollcall.server.verdicts import lesson_table
 from rollcall.wire.clock import elapsed, monotonic
@@ -108,13 +108,14 @@ class LessonState:
         self.version = 0  # grows with every change of anything above
         self._new: List[Fact] = []
         self._identities: Tuple[Optional[Lesson], int, Optional[Identities]] = (None, -1, None)
+        self._merged: Tuple[List[Tuple[str, Tuple[Person, ...]]], Tuple[Person, ...]] = ([], ())
         self._computed: Dict[Tuple[str, str], Tuple[int, List[float]]] = {}  # with the version it is true of
         self._forget_at = 0.0
 
     # --- changing it ------------------------------------------------------------------------------------------
 
     def new_id(self) -> str:
-        return secrets.token_hex(8)
+        return os.urandom(8).hex()
 
     def put(self, *values: Fact) -> None:
         """These hold from now on, each in the place of the one of the same id, and are for the record."""
@@ -148,9 +149,8 @@ class LessonState:
 
     # --- stays ------------------------------------------------------------------------------------------------
 
-    def begin_stay(self, member: int, name: str, role: str, device: str) -> Stay:
-        now = self.now()
-        stay = Stay(self.new_id(), member, name, now, now, device=device, role=role)
+    def begin_stay(self, member: int, name: str, role: str, device: str, at: float) -> Stay:
+        stay = Stay(self.new_id(), member, name, at, at, device=device, role=role)
         self.open[member] = stay.id
         if device:
             self.devices.setdefault(device, set()).add(member)
@@ -223,7 +223,10 @@ class LessonState:
         """The list of a lesson of these classes. If one of the files is gone or cannot be read, nobody is lost: it is
         the one of the last lesson that they had."""
         if all(self.lists.get(name) for name in classes):
-            return merged([(name, self.lists[name]) for name in classes])
+            lists = [(name, self.lists[name]) for name in classes]
+            if lists != self._merged[0]:  # the same for as long as the lists are: it takes 10 ms for 1,000 names
+                self._merged = (lists, merged(lists))
+            return self._merged[1]
         same = [one.people for one in self.lessons.values() if one.classes == tuple(classes)]
         return same[-1] if same else merged([(name, self.lists.get(name, ())) for name in classes])
 
@@ -252,6 +255,16 @@ class LessonState:
             return [FOREVER if line.found.went in is_here else line.last for line in lines if line.last is not None]
 
         return self._once_a_change("last", lesson, compute)
+
+    def are_here(self, lesson: Lesson, count: int) -> bool:
+        """Whether so many of the list are connected at this moment."""
+        identities = self.identities(lesson)
+        names: Set[str] = set()
+        for stay_id in self.open.values():
+            name = identities.of(self.stays[stay_id]).name if len(names) < count else ""
+            if name:
+                names.add(name)
+        return len(names) >= count
 
     def arrivals(self, lesson: Lesson) -> List[float]:
         """Of each of the list who has come since the lesson before when that was. Who was still there from that does
@@ -299,14 +312,6 @@ class LessonState:
             if one.begin <= until and (one.end is None or one.end > begin or one.begin >= begin)
         )
         return sorted(inside, key=lambda one: (one.begin, one.id))
-
-    def match_beforehand(self, typed: str) -> None:
-        """Find the name on the lists, so that the answer is known to who asks under the lock. Needs no lock."""
-        lesson = self.lesson
-        if lesson is not None:
-            directory_of(lesson.people).find(typed)
-            for people in list(self.lists.values()):
-                directory_of(people).find(typed)
 
     def open_stay(self, member: int) -> Optional[Stay]:
         return self.stays.get(self.open.get(member, ""))

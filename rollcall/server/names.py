@@ -238,7 +238,7 @@ class Directory:
 
     def _find(self, typed: str) -> Match:
         words = words_of(typed)
-        having = [set().union(*(self._by_word.get(spelling, set()) for spelling in word)) for word in words]
+        having = [self._having(word) for word in words]
         same = set(self._whole.get("".join(map(_first, words)), ()))
         best, found = self._best(words, same | set.intersection(*having))
         if best > ORDER:  # else nobody who lacks one of the words can be as near
@@ -253,6 +253,12 @@ class Directory:
             return Match()
         name = self.names[found[0]]
         return Match(name=name) if best < PART else Match(proposal=name)
+
+    def _having(self, word: Spellings) -> Set[int]:
+        """Those who have that word. The caller does not change it: most words have one spelling, and their own set."""
+        if len(word) == 1:
+            return self._by_word.get(next(iter(word)), set())
+        return set().union(*(self._by_word.get(spelling, set()) for spelling in word))
 
     def _beginning_like(self, word: Spellings) -> Set[int]:
         """Those who have a word with the same first letter."""

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Set, Tuple, Union
 
 from rollcall.program.os_errors import reason
+from rollcall.server.facts import Stay
 from rollcall.server.journal import Journal
 from rollcall.server.record_file import NAME, RecordError, WritableRecord, said, sqlite
 from rollcall.server.record_tables import (
@@ -107,6 +108,7 @@ class Record:
         self._is_off = False
         self._rows: Dict[Tuple[str, Any], Row] = {}
         self._open: Set[str] = set()  # stays and lessons
+        self._ended: Set[str] = set()  # stays, those of late
         self._devices_go = False
         self._beat_at = self._clean_at = self._again_at = self._tell_at = clock()
         self._retry = RETRY
@@ -181,7 +183,7 @@ class Record:
         try:
             if callable(thing):
                 thing()
-            elif thing is not None:
+            elif thing is not None and not self._is_outdated(thing):
                 self._keep(row_of(thing, self.run, self._wall_clock()))
                 self._note(thing)
         except OSError as error:
@@ -189,14 +191,26 @@ class Record:
         except Exception:
             self._journal.note_exception(log, "a fact could not be recorded")
 
+    def _is_outdated(self, fact: Fact) -> bool:
+        """What goes on after it has ended: the begin of a stay, that was handed on by another thread and came later."""
+        if not isinstance(fact, Stay):
+            return False
+        if fact.end is None:
+            return fact.id in self._ended
+        if len(self._ended) >= MOST_WAITING:
+            self._ended.clear()
+        self._ended.add(fact.id)
+        return False
+
     def _keep(self, row: Row) -> None:
         """A row waits for the next commit, in the place of an older one of the same key."""
         if self._is_off:
             return
-        if row.key not in self._rows and len(self._rows) >= MOST_KEPT:
+        key = row.key
+        if key not in self._rows and len(self._rows) >= MOST_KEPT:
             self._lost += 1
             return
-        self._rows[row.key] = row
+        self._rows[key] = row
 
     def _note(self, fact: Fact) -> None:
         """What goes on, and whether devices may be forgotten."""

@@ -23,8 +23,10 @@ import contextlib
 import os
 import time
 import urllib.parse
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from rollcall.program.files import Hold, move, put_aside
 from rollcall.server.record_tables import SCHEMA, TABLES, VERSION, Row, Statement
@@ -123,18 +125,25 @@ class WritableRecord:
         will never take, which are left out: one that we made wrong must not keep the others out for ever."""
         wrong: List[str] = []
         with self.transaction():
-            for row in rows:
-                try:
-                    self._connection.execute(_REPLACE[row.table], row.values)
-                except (sqlite().OperationalError, MemoryError):
-                    raise
-                except (sqlite().Error, ValueError, OverflowError) as error:
-                    if is_damaged(error):
-                        raise
-                    wrong.append(f"{row.table} {printable(row.values[0])}: {printable(error)}")
+            for table, some in groupby(rows, key=attrgetter("table")):
+                wrong += self._replace(table, [row.values for row in some])
             for statement, values in then:
                 self._connection.execute(statement, values)
         return wrong
+
+    def _replace(self, table: str, rows: List[Tuple[Any, ...]]) -> List[str]:
+        """All of them at once; where one is wrong, each by itself: those that stand there already are the same."""
+        try:
+            self._connection.executemany(_REPLACE[table], rows)
+        except (sqlite().OperationalError, MemoryError):
+            raise
+        except (sqlite().Error, ValueError, OverflowError) as error:
+            if is_damaged(error):
+                raise
+            if len(rows) == 1:
+                return [f"{table} {printable(rows[0][0])}: {printable(error)}"]
+            return [wrong for row in rows for wrong in self._replace(table, [row])]
+        return []
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

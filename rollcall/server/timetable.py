@@ -112,9 +112,13 @@ def estimated_end(
     ``last_pause`` is when the server could see again: before that nobody could come back."""
     if not last_seen:
         return None
-    quarter = (len(last_seen) + 3) // 4  # if the last but so many goes, less than a quarter is left
-    gone = sorted(last_seen, reverse=True)[quarter - 1]
+    gone = sorted(last_seen, reverse=True)[quarter_of(len(last_seen)) - 1]
     return gone if now - max(gone, last_pause) >= settled else None
+
+
+def quarter_of(count: int) -> int:
+    """If the last but so many goes, less than a quarter is left."""
+    return (count + 3) // 4
 
 
 def class_that_comes(

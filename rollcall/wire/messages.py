@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
-from rollcall.wire import class_messages
+from rollcall.wire import class_messages, class_reading
 from rollcall.wire import fields as read
 from rollcall.wire.fields import MAX_TEXT
 from rollcall.wire.text import MAX_NAME, check_name, counted, printable
@@ -224,5 +224,5 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Around]] = {
     "notice": lambda fields: Notice(
         read.text(fields, "about", MAX_TEXT), _said(fields, "message", 1000), read.integer_or(None, fields, "id")
     ),
-    **class_messages.READERS,
+    **class_reading.READERS,
 }

@@ -7,11 +7,12 @@ from typing import List
 
 from protocol import HERE, LATE, Entry
 from rollcall.server.board_lines import MAX_TILES, Tile, board_event, board_state, sort_key
-from rollcall.server.class_entries import ClassEntry, ClassList
+from rollcall.server.class_entries import ClassList
 from rollcall.server.facts import STATES
 from rollcall.server.members import Caller
 from rollcall.server.roster import Roster
 from rollcall.server.roster_lines import BOARD, BOARD_NUMBERS, NEVER, RosterLines
+from rollcall.wire.class_messages import PersonRow
 from rollcall.wire.messages import TEACHER
 
 
@@ -34,16 +35,16 @@ def test_numbers_only_where_names_may_not_be_seen_or_are_too_many() -> None:
     assert (crowd.here, crowd.tiles, crowd.named) == (MAX_TILES + 1, (), True)
 
 
-def the_class(*entries: ClassEntry, guests: int = 0, **counts: int) -> ClassList:
+def the_class(*entries: PersonRow, guests: int = 0, **counts: int) -> ClassList:
     listed = sum(counts.values())
     return ClassList(1, True, entries, (), ("7b",), "l", None, None, "", False, counts, listed, guests)
 
 
 def test_with_a_class_the_missing_and_the_guests_are_numbers_and_the_rest_are_names_of_the_list() -> None:
     people = (
-        ClassEntry("n:Ann Lee", "Ann Lee", "here"), ClassEntry("n:Ann Long", "Ann Long", "here"),
-        ClassEntry("n:Oak, Ben", "Oak, Ben", "silent"), ClassEntry("n:Cem", "Cem Y", "missing"),
-        ClassEntry("g:4", "Zed", "here", class_name="guest"),
+        PersonRow("n:Ann Lee", "Ann Lee", "here"), PersonRow("n:Ann Long", "Ann Long", "here"),
+        PersonRow("n:Oak, Ben", "Oak, Ben", "silent"), PersonRow("n:Cem", "Cem Y", "missing"),
+        PersonRow("g:4", "Zed", "here", class_name="guest"),
     )  # fmt: skip
     counts = {"here": 2, "silent": 1, "missing": 2, "left": 1, "expected": 0, "excused": 1}
     state = board_state(9, [], True, the_class(*people, guests=1, **counts))

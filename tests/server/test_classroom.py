@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
@@ -14,6 +14,7 @@ from rollcall.server.keys import room_keys
 from rollcall.server.lesson import LessonBook
 from rollcall.server.lesson_start import begin, classes_of
 from rollcall.server.members import Sweep
+from rollcall.server.record_reading import load
 from rollcall.server.settings import ServerConfig
 from server import RollcallServer
 from tests.closed_room import ITERATIONS, TEACH, TlsClient
@@ -321,6 +322,32 @@ def test_a_server_that_stops_ends_everybodys_stay_itself(tmp_path: Path) -> None
         book = server.room.classroom.book
         assert book is not None
         assert [stay.how for stay in book.stays] == ["stopped"] * 2
+
+
+def test_who_comes_and_goes_within_a_burst_is_in_the_record_all_the_same(tmp_path: Path) -> None:
+    """Those who join are taken in later than they join, and nobody can tell."""
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (server, port):
+        came = time.time()
+        with ExitStack() as stack:
+            clients = [stack.enter_context(RawClient(port)) for _ in range(30)]
+            for number, client in enumerate(clients):
+                client.register(f"Guest {number}", roster=False, device_id=f"device {number}")
+            for client in clients:
+                client.until_type("welcome")
+            for client in clients[:20]:
+                client.send({"type": "leave"})
+            with RawClient(port) as again:  # the program of the last one was started anew
+                again.register("Guest 29", roster=False, device_id="device 29")
+                assert clients[29].until_type("error")["code"] == "replaced", "at once, whoever looks or not"
+            wait_until(lambda: len(server.room.roster) <= 10, "the others to be gone")
+        wait_until(lambda: len(server.room.roster) == 0, "all to be gone")
+        went = time.time()
+    stays = {stay.member: stay for stay in load(tmp_path).stays}
+    ends = sorted((stay.name, stay.how) for stay in stays.values())
+    named = [(f"Guest {number}", "left" if number < 20 else "lost") for number in range(29)]
+    assert ends == sorted([*named, ("Guest 29", "replaced"), ("Guest 29", "lost")])
+    assert all(came - 0.1 <= stay.begin <= (stay.end or 0.0) <= went + 0.1 for stay in stays.values())
 
 
 def test_a_client_without_a_name_leaves_no_address_in_the_record(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from rollcall.server import facts
-from rollcall.server.class_entries import ClassEntry
 from rollcall.server.facts import Identification, Lesson, Person, Stay
 from rollcall.server.lesson import ClassList, LessonBook, Refused
 from rollcall.server.timetable import Bell, read_bells
+from rollcall.wire.class_messages import PersonRow
 from tests.server.school import CLASS_7B, CLASS_9A, School, at, clock_of
 
 NAMES = [person.name for person in CLASS_7B]
@@ -36,7 +36,7 @@ def seen(book: LessonBook, since: Optional[int] = None) -> ClassList:
     return found
 
 
-def entry(book: LessonBook, name: str) -> ClassEntry:
+def entry(book: LessonBook, name: str) -> PersonRow:
     return next(one for one in seen(book).entries if one.name == name)
 
 
@@ -660,7 +660,7 @@ class ClassMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.school = school(begun=False)
-        self.rows: Dict[str, ClassEntry] = {}
+        self.rows: Dict[str, PersonRow] = {}
         self.rev: Optional[int] = None
 
     def quietly(self, act: Any) -> None:

@@ -21,7 +21,7 @@ from rollcall.server.facts import Identification, Lesson, Mark, Pause, Person, S
 from rollcall.server.journal import Journal
 from rollcall.server.record import Record
 from rollcall.server.record_file import LOCK, NAME, WritableRecord, damaged_files, reading
-from rollcall.server.record_tables import VERSION
+from rollcall.server.record_tables import TABLES, VERSION, row_of
 from tests.helpers import PATIENCE, ROOT, wait_until
 
 
@@ -78,6 +78,28 @@ def test_facts_are_there_and_the_last_one_counts(tmp_path: Path, journal: Journa
         assert [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas] == ["wal", 2, 1, 2]
     database.close()
     assert oct((record.folder / NAME).stat().st_mode)[-3:] == "600" or os.name == "nt"
+
+
+def test_a_begin_that_is_handed_on_after_the_end_undoes_nothing(tmp_path: Path, journal: Journal) -> None:
+    """Two threads take what is new from the book in order, and may hand it on the other way round."""
+    record = record_in(tmp_path, journal)
+    record.put(stay("s1", 100.0, 160.0), stay("s1", 100.0), stay("s2", 100.0), stay("s3", 100.0, 150.0))
+    wait_until(lambda: len(rows(tmp_path)) == 3, "the rows")
+    record.put(stay("s3", 100.0))
+    assert record.stop()
+    ends = rows(tmp_path, "SELECT id, ended, how FROM stays ORDER BY id")
+    assert ends == [("s1", 160.0, "left"), ("s2", 1000.0, "stopped"), ("s3", 150.0, "left")]
+
+
+def test_each_value_of_a_stay_stands_in_its_own_column() -> None:
+    found = Stay("id", 7, "Mia", 1.0, 2.0, 3.0, "left", "dev", "teacher")
+    row = row_of(found, 99, 5.0)
+    columns = dict(zip(TABLES[row.table], row.values))
+    assert len(row.values) == len(TABLES["stays"]) and row.key == ("stays", "id")
+    assert columns == {
+        "id": "id", "run": 99, "member": 7, "name": "Mia", "role": "teacher", "device": "dev", "began": 1.0,
+        "seen": 2.0, "ended": 3.0, "how": "left",
+    }  # fmt: skip
 
 
 def test_nobody_waits_and_what_is_too_much_is_counted(
