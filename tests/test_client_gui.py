@@ -286,7 +286,7 @@ def test_a_student_sees_that_they_are_here_who_else_is_and_can_say_not_me() -> N
     with running_server(name="Room 12") as (server, port), class_of(port, ["Zed", "Ann"]):
         with connected(port, "Mia Lee", teacher=False) as me:
             assert me.face == STUDENT
-            me.until(lambda: me.student.others_link.cget("text") == "▸ 2 others", "the others, folded")
+            me.until(lambda: me.student.others_link.cget("text") == "► 2 others", "the others, folded")
             assert me.student.word.cget("text") == "● You are here" and me.student.name.cget("text") == "Mia Lee"
             assert me.student.detail.cget("text").startswith("Room 12 · since ")
             assert not me.student.list.winfo_manager()
