@@ -16,6 +16,7 @@ from __future__ import annotations
 import queue
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Tuple
 
@@ -109,9 +110,9 @@ class ClientWindow:
         self.menus = Menus(self)
         self.sizes.begin(CARD)
         root.bind("<Configure>", self._follow_screen, add="+")
-        self.faces.card.point_to(SERVER if self.texts.name.get() and not self.texts.server.get() else NAME)
         self._take_turn()
-        root.deiconify()
+        root.deiconify()  # then the cursor: on Windows Tk forgets one that was set while nothing was shown
+        self.faces.card.point_to(SERVER if self.texts.name.get() and not self.texts.server.get() else NAME)
 
     # --- what a person does -----------------------------------------------------------------------------------
 
@@ -315,33 +316,32 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnF
     if root is None:
         return 1
     reporter.watch(root)
-    signals = Signals()  # before there is anything to be seen: whoever sees it may end it
-    window = ClientWindow(root, arguments.server, arguments.name, SettingsFile())
-    window.texts.teacher.set(arguments.teacher or window.texts.teacher.get())
-    if is_frozen():
-        load_dialogs(root)
+    with closing(Signals()) as signals:  # before there is anything to be seen: whoever sees it may end it
+        window = ClientWindow(root, arguments.server, arguments.name, SettingsFile())
+        window.texts.teacher.set(arguments.teacher or window.texts.teacher.get())
+        if is_frozen():
+            load_dialogs(root)
 
-    def look() -> None:
-        if signals.pending:
-            window.close()
-            return
-        root.after(TURN, look)  # first: the window may be closed while a dialog is shown
-        reporter.show_waiting()
+        def look() -> None:
+            if signals.pending:
+                window.close()
+                return
+            root.after(TURN, look)  # first: the window may be closed while a dialog is shown
+            reporter.show_waiting()
 
-    def check() -> None:
-        root.after(CHECK, check)
-        window.notices.show_once(own_files.loss())
+        def check() -> None:
+            root.after(CHECK, check)
+            window.notices.show_once(own_files.loss())
 
-    if arguments.connect:
-        window.connect()
-    elif not arguments.server:
-        window.connect_as_before()
-    if not arguments.no_find:
-        window.found = FoundRooms(window.memory.settings.servers)
-    look()
-    check()
-    root.mainloop()
-    signals.close()
+        if arguments.connect:
+            window.connect()
+        elif not arguments.server:
+            window.connect_as_before()
+        if not arguments.no_find:
+            window.found = FoundRooms(window.memory.settings.servers)
+        look()
+        check()
+        root.mainloop()
     return 0
 
 

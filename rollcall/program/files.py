@@ -6,7 +6,8 @@ replaced, and the link stays. Two programs that read, change and write do not un
 `locked`.
 
 On Windows a file that somebody else has open, a virus scanner or a backup, can often be neither opened nor replaced for
-a moment. That is no failure of the file: every step here is tried again for `PATIENCE` seconds there.
+a moment. That is no failure of the file: every step here is tried again for `PATIENCE` seconds there, and what is
+held for longer (a table in Excel) is told as that.
 
 No threads and no state; whoever calls waits for the disk. Everything raises `OSError` and nothing else.
 """
@@ -54,8 +55,11 @@ def patiently(act: Callable[[], T]) -> T:
     while True:
         try:
             return act()
-        except PermissionError:
-            if not OTHERS_HOLD_FILES or time.monotonic() >= deadline:
+        except PermissionError as error:
+            if not OTHERS_HOLD_FILES:
+                raise
+            if time.monotonic() >= deadline:
+                error.strerror = f"{error.strerror}; perhaps another program has it open"
                 raise
         time.sleep(STEP)
 
@@ -78,9 +82,18 @@ def _read(path: Path, most: int) -> bytes:
 def replace(path: Path, data: bytes) -> None:
     """Put ``data`` in the place of the file, which only its owner may read then. The folder must be there.
 
-    What cannot be done leaves the old file, and nothing else, behind.
+    What cannot be done leaves the old file, and nothing else, behind; the error is about ``path``.
     """
-    target = os.path.realpath(path)
+    try:
+        _replace(os.path.realpath(path), data)
+    except OSError as error:
+        error.filename = str(path)  # nobody knows the new file
+        if error.filename2 is not None:
+            del error.filename2
+        raise
+
+
+def _replace(target: str, data: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(
         prefix=os.path.basename(target) + ".", suffix=".tmp", dir=os.path.dirname(target)
     )  # mode 0600

@@ -165,7 +165,13 @@ def _check(arguments: argparse.Namespace, data: Path, classes: Path, say: Say) -
 
 def _forget(arguments: argparse.Namespace, data: Path, classes: Path, say: Say) -> int:
     logs = [arguments.log_file] if getattr(arguments, "log_file", None) else []
-    done = forget_person(data, classes, arguments.forget, logs)
+    try:
+        done = forget_person(data, classes, arguments.forget, logs)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        where = f"{error.filename or 'a file'}: {reason(error)}"
+        raise Problem(f"{where}. Not everything is forgotten: put that right, and say the same again") from None
     for line in done or [f"Nothing is kept of {quoted(arguments.forget)}."]:
         say(line)
     return 0

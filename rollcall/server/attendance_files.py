@@ -5,15 +5,17 @@ it is thrown away, when they are older than the record is kept, and line by line
 is why a row is a line in both.
 
 Files are replaced in one step and may be read by their owner only. Whoever calls waits for the disk: the record's
-thread, or a command. Errors are OSError.
+thread, or a command. Errors are OSError; on Windows a table that somebody has open in Excel can be neither replaced nor
+deleted. What cannot be done with one file keeps no other from it.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from pathlib import Path
-from typing import List, Optional
+from typing import Callable, Iterable, List, Optional
 
 from rollcall.program import files
 from rollcall.server.facts import Lesson, LessonTable
@@ -50,15 +52,14 @@ def write(data: Path, table: LessonTable, before: Optional[Lesson] = None, delim
     folder = data / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     both = [folder / (stem(table.lesson) + ending) for ending in ENDINGS]
-    for file, content in zip(both, (lesson_csv(table, delimiter), page(lesson_sheet(table)))):
-        files.replace(file, content)
+    contents = (lesson_csv(table, delimiter), page(lesson_sheet(table)))
+    _each(partial(files.replace, file, content) for file, content in zip(both, contents))
     return both
 
 
 def remove(data: Path, lesson: Lesson) -> None:
     """Delete the files of that lesson, if there are any."""
-    for ending in ENDINGS:
-        files.remove(data / FOLDER / (stem(lesson) + ending))
+    _each(partial(files.remove, data / FOLDER / (stem(lesson) + ending)) for ending in ENDINGS)
 
 
 def exist(data: Path, lesson: Lesson) -> bool:
@@ -69,9 +70,7 @@ def exist(data: Path, lesson: Lesson) -> bool:
 def expire(data: Path, before: float) -> None:
     """Delete the tables of all days before that of the Unix time ``before``. Files that are not ours stay."""
     day = time.strftime("%Y-%m-%d", time.localtime(max(0.0, before)))
-    for file in ours(data):
-        if file.name[:10] < day:
-            files.remove(file)
+    _each(partial(files.remove, file) for file in ours(data) if file.name[:10] < day)
 
 
 def ours(data: Path) -> List[Path]:
@@ -80,3 +79,15 @@ def ours(data: Path) -> List[Path]:
     if not folder.is_dir():
         return []
     return sorted(file for file in folder.iterdir() if _OURS.fullmatch(file.name))
+
+
+def _each(acts: Iterable[Callable[[], None]]) -> None:
+    """Do all of them, then raise what went wrong first."""
+    first: Optional[OSError] = None
+    for act in acts:
+        try:
+            act()
+        except OSError as error:
+            first = first or error
+    if first is not None:
+        raise first

@@ -33,8 +33,9 @@ SUFFIX = ".txt"
 MAX_CLASSES = 500
 MAX_CLASS_NAME = 40
 
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-"""Names that Windows keeps for devices ("Naming Files, Paths, and Namespaces")."""
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?")
+"""Names that Windows keeps for devices, whatever follows a full stop, and with spaces before it (Microsoft, "Naming
+Files, Paths, and Namespaces"; `os.path.isreserved` of Python 3.13)."""
 
 
 @dataclass(frozen=True)

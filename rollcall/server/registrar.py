@@ -2,7 +2,8 @@
 
 `Registrar.hand_on` is called with what has just become true, by whichever thread has made it true, after it has let go
 of its lock; it puts it into the record's queue and returns. What a lesson came to is asked of the book and written in
-the record's thread: at its end, and again when a mark, a name, its begin or its end is corrected afterwards.
+the record's thread: at its end, and again when a mark, a name, its begin or its end is corrected afterwards. A table
+that cannot be written (on Windows, because somebody looks at it in Excel) is told once, and tried again with each fact.
 
 It owns no thread and no lock; what it remembers belongs to the record's thread.
 """
@@ -10,7 +11,7 @@ It owns no thread and no lock; what it remembers belongs to the record's thread.
 from __future__ import annotations
 
 from functools import partial
-from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Set, Tuple
 
 from rollcall.server import attendance_files
 from rollcall.server.facts import Identification, Lesson, LessonTable, Mark, Pause, Stay
@@ -40,13 +41,14 @@ class Registrar:
 
     def __init__(self, record: Record, book: Book) -> None:
         self._record, self._book = record, book
-        # The record's thread only: the lessons whose tables are written, as they were then.
+        # Changed by the record's thread only: the lessons whose tables are written, as they were then, and those due.
         self._written: Dict[str, Lesson] = {one.id: one for one in book.lessons if _is_over(one)}
+        self._owed: Set[str] = set()
 
     def hand_on(self, facts: Sequence[Fact]) -> None:
         """These are true now. Any thread; never waits."""
         self._record.put(*facts)
-        if any(not isinstance(fact, Stay) or fact.end is not None for fact in facts):
+        if self._owed or any(not isinstance(fact, Stay) or fact.end is not None for fact in facts):
             self._record.do(partial(self._write_tables, tuple(facts)))
 
     def last_words(self) -> List[str]:
@@ -59,11 +61,21 @@ class Registrar:
 
     def _write_tables(self, facts: Sequence[Fact]) -> None:
         over = [one for one in self._book.lessons if _is_over(one)]
-        for lesson_id in dict.fromkeys(one for fact in facts for one in _touched(fact, over)):
+        owed, news = self._owed, None
+        self._owed = set()
+        for lesson_id in dict.fromkeys([*owed, *(one for fact in facts for one in _touched(fact, over))]):
             table = self._book.table(lesson_id)
-            if table is not None:
+            if table is None:
+                continue
+            try:
                 attendance_files.write(self._record.folder, table, self._written.get(lesson_id))
                 self._written[lesson_id] = table.lesson
+            except OSError as error:
+                self._owed.add(lesson_id)
+                if lesson_id not in owed:
+                    news = news or error
+        if news is not None:
+            raise news
 
 
 def _is_over(lesson: Lesson) -> bool:

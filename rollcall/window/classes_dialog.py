@@ -11,6 +11,7 @@ import tkinter as tk
 from tkinter import filedialog, ttk
 from typing import Any, Callable, List
 
+from rollcall.program.files import patiently
 from rollcall.window.dialog import Dialog
 from rollcall.window.moments import read_names, read_people
 from rollcall.window.replies import Replies, Reply
@@ -145,7 +146,7 @@ class ClassesDialog(Dialog):
         if not file:
             return
         try:
-            with open(file, "rb") as opened:
+            with patiently(lambda: open(file, "rb")) as opened:
                 text = decoded(opened.read(MAX_PIECE * MAX_PIECES + 1))
         except OSError as error:
             self.say(f"The file cannot be read: {file}: {error.strerror or error}.", "bad")

@@ -136,7 +136,7 @@ class Commands:
         if not file:
             return ""
         try:
-            with open(file, "w", encoding="utf-8", newline="") as saved:
+            with patiently(lambda: open(file, "w", encoding="utf-8", newline="")) as saved:
                 saved.write(text)
         except OSError as error:
             return f"That was not saved: {file}: {error.strerror or error}. Choose another place."

@@ -10,6 +10,8 @@ import time
 from collections import deque
 from typing import Deque, Iterable, Iterator, NamedTuple, Optional
 
+from rollcall.wire.clock import local_time
+
 LOG_LINES = 2000
 """Lines that are kept."""
 
@@ -30,17 +32,17 @@ class LogLine(NamedTuple):
 
 def clock_text(wall: float) -> str:
     """Local time of day."""
-    return time.strftime("%H:%M:%S", time.localtime(wall))
+    return time.strftime("%H:%M:%S", local_time(wall))
 
 
 def minute_text(wall: float) -> str:
     """Local time of day, as it is said."""
-    return time.strftime("%H:%M", time.localtime(wall))
+    return time.strftime("%H:%M", local_time(wall))
 
 
 def day_text(wall: float) -> str:
     """The day, for the first line of it."""
-    return time.strftime("%A, %d %B %Y", time.localtime(wall))
+    return time.strftime("%A, %d %B %Y", local_time(wall))
 
 
 def with_days(lines: Iterable[LogLine], day: str = "") -> Iterator[str]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, List, Optional, Tuple
 
 from rollcall.window.diary import minute_text
+from rollcall.wire.clock import local_time
 
 _TIME = re.compile(r"\s*(\d{1,2})\s*[:.h ]\s*(\d{2})\s*")
 _MINUTES = re.compile(r"\s*(\d{1,3})\s*(min\.?|minutes?)?\s*")
@@ -30,7 +31,7 @@ def read_time(text: str, day: float) -> float:
     hour, minute = (int(part) for part in match.groups()) if match else (99, 99)
     if hour > 23 or minute > 59:
         raise NotATime(f'"{text.strip()[:20]}" is not a time of day, such as 8:05.')
-    there = time.localtime(day)
+    there = local_time(day)
     return time.mktime((there.tm_year, there.tm_mon, there.tm_mday, hour, minute, 0, 0, 0, -1))
 
 
@@ -56,12 +57,12 @@ class LessonRow:
 
     def day(self) -> str:
         """``Wed 25 Nov``; with the year where it is not this one."""
-        began = time.localtime(self.begin)
+        began = local_time(self.begin)
         return time.strftime("%a %d %b" if began.tm_year == time.localtime().tm_year else "%a %d %b %Y", began)
 
     def stamp(self) -> str:
         """For the name of a file: ``2026-11-25 08-00``."""
-        return time.strftime("%Y-%m-%d %H-%M", time.localtime(self.begin))
+        return time.strftime("%Y-%m-%d %H-%M", local_time(self.begin))
 
     def times(self) -> str:
         """``08:00–09:30``, or since when."""

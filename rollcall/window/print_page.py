@@ -14,6 +14,7 @@ from protocol import HERE
 from rollcall.window.diary import day_text
 from rollcall.window.names import name_key
 from rollcall.window.people import GUESTS, Person, numbers
+from rollcall.wire.clock import local_time
 
 _STYLE = """
 @page { size: A4; margin: 18mm }
@@ -31,7 +32,7 @@ def page(title: str, people: List[Person], has_class: bool, wall: float) -> str:
     """The page. ``wall`` is the second that it is about."""
     shown = sorted(people, key=lambda person: (person.group == GUESTS, name_key(person.name)))
     summary = " · ".join(escape(number.text) for number in numbers(people, has_class))
-    at = time.strftime("%H:%M:%S", time.localtime(wall))
+    at = time.strftime("%H:%M:%S", local_time(wall))
     lines = "\n".join(_line(person, wall) for person in shown)
     kind = ' class="many"' if len(shown) > MANY else ""
     return (

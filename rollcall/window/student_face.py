@@ -98,7 +98,7 @@ class StudentFace(ttk.Frame):
             self._show_others()
 
     def _show_others(self) -> None:
-        set_option(self.others_link, "text", f"{'▾' if self.is_open else '▸'} {others(len(self._names))}")
+        set_option(self.others_link, "text", f"{'▼' if self.is_open else '►'} {others(len(self._names))}")
         if self.is_open:
             first, _ = self.list.yview()
             self.list.delete(0, "end")

@@ -16,6 +16,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 from rollcall.window.model import UNKNOWN
 from rollcall.window.names import fold, name_key
 from rollcall.window.people import GROUPS, GUESTS, PRESENT, RANK, Number, Person, since_text
+from rollcall.wire.clock import local_time
 
 NAME, STATE, SINCE, FOR, ADDRESS = "name", "state", "since", "for", "address"
 COLUMNS: Dict[str, str] = {
@@ -158,7 +159,7 @@ def as_csv(people: Iterable[Person], wall: float) -> str:
 
 
 def _iso(wall: Optional[float]) -> str:
-    return "" if wall is None else time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(wall))
+    return "" if wall is None else time.strftime("%Y-%m-%dT%H:%M:%S%z", local_time(wall))
 
 
 def _harmless(cell: object) -> object:

@@ -131,7 +131,7 @@ class TeacherFace(ttk.Frame):
         self.step_link.grid(row=0, column=1, padx=(px(10), 0))
         self.where = ttk.Label(line, style="Muted.TLabel")
         self.where.grid(row=0, column=2, padx=(px(14), 0))
-        self.fold = Link(line, theme, "Activity ▴", self.toggle_activity)
+        self.fold = Link(line, theme, "Activity ▲", self.toggle_activity)
         self.fold.grid(row=0, column=3, padx=(px(14), 0))
 
     # --- what the window says ---------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class TeacherFace(ttk.Frame):
         else:
             self.pane.grid(row=2, column=0, sticky="nsew")
             self.rowconfigure(2, weight=1, minsize=self._theme.px(120))
-        self.fold.configure(text="Activity ▾" if self.is_unfolded else "Activity ▴")
+        self.fold.configure(text="Activity ▼" if self.is_unfolded else "Activity ▲")
 
     @property
     def is_unfolded(self) -> bool:

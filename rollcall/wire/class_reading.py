@@ -40,11 +40,9 @@ from rollcall.wire.class_messages import (
     SetClass,
     Vanished,
 )
+from rollcall.wire.clock import YEAR_3001
 from rollcall.wire.fields import MAX_TEXT
 from rollcall.wire.text import MAX_NAME, check_name, counted, printable
-
-YEAR_10000 = 253_402_300_800.0
-"""Unix seconds that no time reaches."""
 
 _Fields = Mapping[str, Any]
 
@@ -54,11 +52,11 @@ def _ref(line: _Fields) -> Optional[int]:
 
 
 def _moment(line: _Fields, key: str) -> Optional[float]:
-    """Unix seconds, up to the year 9999; None if absent."""
+    """Unix seconds, from 1970 to the year 3000; None if absent."""
     value: Any = line.get(key)
     if value is None:
         return None
-    if type(value) not in (int, float) or not 0 <= value < YEAR_10000:
+    if type(value) not in (int, float) or not 0 <= value < YEAR_3001:
         raise read.wrong(key, "a time in Unix seconds")
     return float(value)
 
@@ -175,7 +173,7 @@ def _said(line: _Fields, key: str, limit: int = MAX_NAME) -> str:
 
 def _number(line: _Fields, key: str) -> Optional[float]:
     value: Any = line.get(key)
-    return float(value) if type(value) in (int, float) and 0 <= value < YEAR_10000 else None
+    return float(value) if type(value) in (int, float) and 0 <= value < YEAR_3001 else None
 
 
 def _texts(line: _Fields, key: str) -> Tuple[str, ...]:

@@ -14,7 +14,8 @@ go back. What it is depends on the platform:
 Whoever compares two times must have both from here. Waiting is coarser than reading the clock: on Windows any wait may
 end a step early or late, so whoever waits looks at the clock again and goes on waiting.
 
-``time.time`` is for what people read, and is nobody's duration. No state, no threads.
+``time.time`` is for what people read, and is nobody's duration; `local_time` is what they read of it. No state, no
+threads.
 """
 
 from __future__ import annotations
@@ -24,8 +25,17 @@ import sys
 import time
 from typing import Callable, Tuple
 
+YEAR_3001 = 32_535_216_000.0
+"""Unix seconds that no time reaches. Windows knows no local time from then on, nor before 1970 (Microsoft,
+"localtime_s": EINVAL, which Python raises as OSError); others go on to years of nine digits."""
+
 WINDOWS_STEP = 1 / 64
 """Seconds. By so much the timer of Windows moves on, and with it its accounts of processor time."""
+
+
+def local_time(wall: float) -> time.struct_time:
+    """Local time at these Unix seconds, whatever somebody has sent: nonsense is a wrong time and no error."""
+    return time.localtime(min(max(wall, 0.0), YEAR_3001 - 1))
 
 
 def clock_of(windows: bool) -> Callable[[], float]:

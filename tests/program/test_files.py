@@ -62,3 +62,17 @@ def test_what_is_held_open_for_good_is_told(tmp_path: Path, monkeypatch: pytest.
     files.remove(path)
     files.remove(path)  # it is gone already
     assert not os.listdir(tmp_path)
+
+
+def test_what_somebody_has_open_is_told_as_that_and_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "2026-11-25 0800 7b.csv"
+    path.write_bytes(b"as it was")
+    monkeypatch.setattr(files, "PATIENCE", 0.0)
+    held_open(monkeypatch, "replace", 1)
+    with pytest.raises(PermissionError) as refused:
+        files.replace(path, b"content")
+    assert (refused.value.filename, refused.value.filename2) == (str(path), None)
+    assert str(refused.value).endswith(f"Permission denied; perhaps another program has it open: {str(path)!r}")
+    assert os.listdir(tmp_path) == [path.name] and path.read_bytes() == b"as it was"

@@ -63,7 +63,11 @@ def test_one_file_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", ".", "..", "a/b", "a\\b", "C:", "x" * 41, "7b.", "con", "COM1", "nul.x", "a\tb", "?"]
+    "name",
+    [
+        *("", " ", ".", "..", "a/b", "a\\b", "C:", "x" * 41, "7b.", "a\tb", "?"),
+        *("con", "COM1", "nul.x", "aux .x", "Conin$", "conout$.7b", "com²", "LPT0"),
+    ],
 )
 def test_a_class_is_never_called_like_something_else_in_the_system(name: str, tmp_path: Path) -> None:
     with pytest.raises(ClassError):

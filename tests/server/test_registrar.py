@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
+from rollcall.program import files
 from rollcall.server import record as record_module
 from rollcall.server.attendance_files import FOLDER, expire, ours, stem
 from rollcall.server.facts import Identification, Lesson, LessonTable, Mark, Pause, Person, Stay
@@ -17,7 +20,7 @@ from rollcall.server.record import Record
 from rollcall.server.record_reading import load
 from rollcall.server.registrar import Registrar
 from rollcall.server.verdicts import lesson_table
-from tests.helpers import wait_until
+from tests.helpers import held_open, wait_until
 from tests.server.school import School
 from tests.server.test_reports import DAY
 
@@ -108,6 +111,40 @@ def test_what_is_corrected_afterwards_is_corrected_there(tmp_path: Path, record:
     told(record, registrar, book, replace(moved, discarded=True))
     assert names(tmp_path) == []
     wait_until(lambda: load(tmp_path).lessons[0].discarded, "the record to have all of it")
+
+
+def test_a_table_that_somebody_looks_at_in_excel_is_written_when_it_is_closed(
+    tmp_path: Path, record: Record, book: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registrar = Registrar(record, book)
+    said: List[str] = []
+    monkeypatch.setattr(record, "_say", lambda level, message, *facts: said.append(message % facts))
+    told(record, registrar, book, LESSON, replace(LESSON, id="l2", classes=("9a",)))
+    with monkeypatch.context() as open_there:
+        open_there.setattr(files, "PATIENCE", 0.0)
+        open_there.setattr(files, "OTHERS_HOLD_FILES", True)
+        real = os.replace
+
+        def refuse(path: Any, target: Any) -> None:
+            if str(target).endswith("7b.csv"):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            real(path, target)
+
+        open_there.setattr(os, "replace", refuse)
+        told(record, registrar, book, Mark("m", "l1", "Mia Lee", "excused", DAY + 6000, "Ms Gray", note="dentist"))
+        told(record, registrar, book, Stay("s", 1, "mimi", DAY + 9000, DAY + 9000))
+    page = (tmp_path / FOLDER / f"{stem(LESSON)}.html").read_text("utf-8")
+    assert "dentist" in page and "dentist" not in text(tmp_path, LESSON)
+    told(record, registrar, book, Stay("t", 2, "momo", DAY + 9001, DAY + 9001))
+    assert "dentist" in text(tmp_path, LESSON), "with whatever happens next"
+    (line,) = said
+    assert line.endswith("7b.csv cannot be written: Permission denied; perhaps another program has it open")
+    moved = replace(LESSON, begin=DAY - 1800)
+    held_open(monkeypatch, "unlink", 1, "2026-11-25 0800 7b.csv")
+    monkeypatch.setattr(files, "PATIENCE", 0.0)
+    told(record, registrar, book, moved)
+    told(record, registrar, book, Stay("u", 3, "mumu", DAY + 9002, DAY + 9002))
+    assert [name for name in names(tmp_path) if "7b" in name] == ["2026-11-25 0730 7b.csv", "2026-11-25 0730 7b.html"]
 
 
 def test_after_a_restart_it_knows_what_was_written(tmp_path: Path, record: Record, book: Known) -> None:

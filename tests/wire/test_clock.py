@@ -6,7 +6,17 @@ import time
 
 import pytest
 
-from rollcall.wire.clock import BREATH, breath_of, clock_of, elapsed, elapsed_of, monotonic, processor_step_of
+from rollcall.wire.clock import (
+    BREATH,
+    YEAR_3001,
+    breath_of,
+    clock_of,
+    elapsed,
+    elapsed_of,
+    local_time,
+    monotonic,
+    processor_step_of,
+)
 
 
 def test_the_clock_shows_the_round_trip_of_a_lan() -> None:
@@ -52,3 +62,10 @@ def test_the_time_that_passes_is_counted_in_sleep_as_well() -> None:
     assert elapsed() >= then
     for platform in ("linux", "darwin"):
         assert elapsed_of(platform)() >= 0
+
+
+@pytest.mark.parametrize("sent", [-(2.0**53), -1.0, YEAR_3001, 2.0**53 - 1, 2.0**70])
+def test_a_time_that_some_system_does_not_know_is_a_wrong_time_and_no_error(sent: float) -> None:
+    """Windows knows those from 1970 to 3000."""
+    assert local_time(sent) == time.localtime(0 if sent < 0 else YEAR_3001 - 1)
+    assert local_time(1_700_000_000.5) == time.localtime(1_700_000_000)
