@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
 from rollcall.program import files
 from rollcall.server import kept_codes
-from rollcall.server.certificate import CannotMake, Certificate, CertificateError, given_certificate, own_certificate
+from rollcall.server.certificate import (
+    CannotMake,
+    CannotRead,
+    Certificate,
+    CertificateError,
+    given_certificate,
+    own_certificate,
+)
 from rollcall.server.kept_codes import KeptCodes
 from rollcall.server.settings import AUTO, ServerConfig
 from rollcall.wire.binding import NoBinding, end_point
@@ -66,6 +73,7 @@ class RoomKeys:
         self._warn = warn
         self._iterations = iterations
         self._tls: Optional[Tuple[ssl.SSLContext, bytes]] = None
+        self._is_told = False  # that the certificate cannot be read now
         self.certificate = certificate
         self.shown_code = shown_code
         self.teacher = teacher
@@ -81,6 +89,10 @@ class RoomKeys:
         if self._tls is None and self.certificate is not None:
             try:
                 self._tls = self.certificate.context(), end_point(self.certificate.der)
+            except CannotRead as error:  # now: the next who asks for TLS may have it
+                if not self._is_told:
+                    self._is_told = True
+                    self._warn(f"{error} Until it can be read this server offers no TLS.")
             except (CertificateError, NoBinding) as error:  # never in a room with a code: see `_certificate`
                 self._warn(f"{error} This server offers no TLS.")
                 self.certificate = None

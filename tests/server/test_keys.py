@@ -115,6 +115,7 @@ class TestCodes:
             other.new_substitute()
         assert other.closed and other.shown_code != first.shown_code
         assert len(warnings) == 1 and str(file) in warnings[0] and "left as it is" in warnings[0]
+        assert "elete" not in warnings[0]
         assert file.read_bytes() == before and not list(tmp_path.glob("*.damaged"))
         assert keys_for(tmp_path, warnings, join_code="auto").shown_code == first.shown_code and len(warnings) == 1
 
@@ -184,6 +185,18 @@ class TestCertificate:
         assert keys.certificate is not None and not warnings
         assert keys.tls() is None and keys.tls() is None and keys.certificate is None
         assert len(warnings) == 1 and "does not belong" in warnings[0]
+
+    def test_one_that_somebody_holds_open_is_read_when_the_next_client_asks(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = own_certificate(tmp_path, "server-0").file
+        warnings: List[str] = []
+        keys = keys_for(tmp_path, warnings)
+        aside = file.rename(tmp_path / "aside")
+        assert keys.tls() is None and keys.tls() is None
+        assert len(warnings) == 1 and "cannot be read" in warnings[0] and "Until it can be read" in warnings[0]
+        aside.rename(file)
+        assert keys.tls() is not None
 
     def test_a_python_without_tls_is_told_once_to_an_open_room(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
