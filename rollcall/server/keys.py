@@ -132,6 +132,8 @@ class RoomKeys:
         ours = OwnMachine.new(epoch, "" if self.certificate is None else self.certificate.fingerprint)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if file.is_symlink():  # it was put there for us to write over something else
+                files.remove(file)
             files.replace(file, ours.to_text().encode("ascii"))
         except OSError as error:
             why = error.strerror or str(error)
@@ -183,6 +185,9 @@ def room_keys(config: ServerConfig, folder: Optional[Path], warn: Warn, iteratio
     """The keys that these settings ask for. ``folder`` is that of the server's data, or None if there is none; ``warn``
     gets a sentence about what goes wrong and stops nothing. Raises `KeysError`."""
     name = server_name_of(config)
+    trouble = "" if folder is None else files.keep_to_ourselves(folder)
+    if trouble:
+        warn(f"{printable(str(folder), 300)}: {trouble}. Whoever can could put a code and keys of his own there")
     certificate = _certificate(config, folder, name, warn)
     file = None if folder is None else folder / f"{name}.json"
     before = KeptCodes() if file is None else kept_codes.read(file, warn)
