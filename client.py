@@ -79,8 +79,9 @@ class Client:
 
     ``events`` receives everything that happens. ``reconnect`` False ends the client after the first connection.
     ``code``, ``teacher``, ``trust`` (what is known of servers), ``device_id``, ``accept``, ``least_iterations`` and
-    ``own_folder`` are for the way in: see `Door`; ``door.trust`` is what is known by now. Raises `ProtocolError` for a
-    name that no server takes, and `codes.UnfitCode` for what can be no code: ValueErrors both. Thread-safe.
+    ``own_folder`` are for the way in: see `Door`; ``door.trust`` is what is known by now, and an empty ``name`` asks
+    for those to choose from. Raises `ProtocolError` for a name that no server takes, and `codes.UnfitCode` for what can
+    be no code: ValueErrors both. Thread-safe.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Client:
         own_folder: Optional[Path] = None,
     ) -> None:
         self.address = address
-        self.name = check_name(name)
+        self.name = check_name(name) if name else ""
         self._events = events
         self._reconnect = reconnect
         self._clock = clock

@@ -33,7 +33,7 @@ from rollcall.window.arguments import read_arguments
 from rollcall.window.class_book import Act
 from rollcall.window.found_rooms import FoundRooms
 from rollcall.window.goodbyes import Goodbyes
-from rollcall.window.join import CODE, NAME, SERVER, WANTS_CODE, CannotJoin, read_fields
+from rollcall.window.join import CODE, NAME, SERVER, WANTS_CODE, WANTS_NAME, CannotJoin
 from rollcall.window.known_servers import KnownServers
 from rollcall.window.listing import Listing
 from rollcall.window.model import CONNECTED, REFUSED, ClientModel
@@ -123,7 +123,7 @@ class ClientWindow:
     def connect(self) -> None:
         """Start a client for what the fields say, or say what is wrong with them. One that is trying gives way."""
         try:
-            address, name = read_fields(self.texts.server.get(), self.texts.name.get())
+            address, name = self.texts.read(self.model, self.known.trust)
             client, events = self._new_client(address, name)
         except CannotJoin as error:
             self.notices.complaint = words.sentence(str(error))
@@ -168,13 +168,14 @@ class ClientWindow:
         """Say goodbye, or give up trying; the card is next."""
         self._disconnect()
         self.model.forget()
+        self.texts.leave(self.known)
         self.remember(lambda before: replace(before, connected=False))
         self._refresh()
 
     def not_me(self) -> None:
         """Somebody else sits here: leave, and ask who it is."""
         self.leave()
-        self.texts.forget_person()
+        self.texts.forget_person(self.known)
         self.remember(lambda before: replace(before, name=""))
         self.faces.card.point_to(NAME)
 
@@ -198,8 +199,7 @@ class ClientWindow:
 
     def step(self) -> None:
         """What the face offers: to join again after a refusal, not to wait, or what the lesson needs."""
-        steps = {REFUSED: self.connect, CONNECTED: self.acts.attend}
-        steps.get(self.model.phase, self.retry_now)()
+        {REFUSED: self.connect, CONNECTED: self.acts.attend}.get(self.model.phase, self.retry_now)()
 
     def _follow_screen(self, event: Any) -> None:
         """The window was moved or resized, perhaps to another monitor."""
@@ -272,7 +272,7 @@ class ClientWindow:
         self._disconnect()
         if self.model.was_in:
             self.notices.clear()  # nothing is of more interest than that
-        if self.model.refusal in WANTS_CODE or self.model.refusal == "invalid_name":
+        if self.model.refusal in WANTS_CODE | WANTS_NAME:
             self._refresh()
             self.faces.card.point_to(CODE if self.model.refusal in WANTS_CODE else NAME)
 

@@ -1,7 +1,7 @@
 """Start the frozen programs, see that they find each other, and stop them: once in an open room, once with a code.
 
-With a code the client, which nobody tells it here, gets as far as the question for it: then it has spoken TLS with the
-server. The watcher knows the code and joins: then the server can prove it, too.
+With a code a client that nobody tells it gets as far as the question for it: then it has spoken TLS with the server.
+One that finds it in its environment joins, through TLS, and is seen there: then both programs derive, prove and verify.
 
 The watcher is `client.Client` from the sources, so that what the executables say on the wire is judged by something
 that was not frozen. Both run with an almost empty environment, in a folder with a space in its name, and unpack
@@ -69,7 +69,8 @@ def _open_room(server: Path, client: Path, folder: Path, env: Dict[str, str]) ->
 
 
 def _closed_room(server: Path, client: Path, folder: Path, env: Dict[str, str]) -> None:
-    with _serving(server, folder, {**env, "ROLLCALL_JOIN_CODE": CODE}, "--trace") as (started, port):
+    known = {"ROLLCALL_JOIN_CODE": CODE}
+    with _serving(server, folder, {**env, **known}, "--trace") as (started, port):
         with _window(client, port, folder, env) as window:
             started.wait_for_line(r'^> client-\d+ \{"type":"room",.*"closed":true')
             say("the client has asked through TLS what room this is")
@@ -77,9 +78,15 @@ def _closed_room(server: Path, client: Path, folder: Path, env: Dict[str, str]) 
                 watcher.wait_until(lambda: WATCHER in watcher.here.values(), "who knows the code in the roster")
                 if GUEST in watcher.here.values():
                     raise SetupError("the client came into a closed room without the code")
-            say("who knows the code is in the roster")
             window.ask_to_end()
             window.wait_for_end("the client")
+        with _watching(port, CODE) as watcher, _window(client, port, folder, {**env, **known}) as window:
+            watcher.wait_until(lambda: GUEST in watcher.here.values(), "the client that knows the code in the roster")
+            started.wait_for_line(rf'joined: "{GUEST}" \(session \d+\) from 127\.0\.0\.1, version 2, TLS')
+            say("the client that knows the code is in the roster, through TLS")
+            window.ask_to_end()
+            window.wait_for_end("the client")
+            watcher.wait_until(lambda: GUEST not in watcher.here.values(), "the client's goodbye")
 
 
 @contextmanager

@@ -63,7 +63,7 @@ from rollcall.wire.class_messages import (
 )
 from rollcall.wire.clock import monotonic
 from rollcall.wire.messages import BoardLink, Kick, Substitute
-from tests.client.closed_room import CODE, FEW, ClosedRoom
+from tests.client.closed_room import CODE, FEW, TEACHERS, ClosedRoom
 from tests.helpers import (
     PATIENCE,
     ROOT,
@@ -461,6 +461,65 @@ def test_a_closed_room_is_entered_with_its_code_which_one_s_own_computer_keeps(
         me.join.invoke()
         me.until(lambda: me.card.code_field.winfo_ismapped() and me.window._client is None, "asked again")
         assert CODE not in "".join(path.read_text() for path in (tmp_path / "mine").iterdir())
+
+
+def test_the_names_of_a_closed_room_are_offered_to_who_has_proven_its_code_and_forgotten_with_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("cryptography")
+    monkeypatch.setattr(client_gui, "Client", partial(Client, least_iterations=FEW))
+    with ClosedRoom(own_certificate(tmp_path, "right")) as room, driven(
+        f"127.0.0.1:{room.port}", "", teacher=False
+    ) as me:
+        room.names = ["Ann Lee", "Ben Oak"]
+        me.join.invoke()
+        assert me.status == "Your name is missing." and not room.calls, "nothing says that this room is closed"
+        me.window.texts.rooms = [FoundRoom(f"127.0.0.1:{room.port}", "Room 12", "needs a code", closed=True)]
+        me.join.invoke()
+        me.until(lambda: me.root.focus_lastfor() is me.card.code_field, "the question for the code")
+        assert not me.card.names.winfo_ismapped()
+        me.window.texts.code.set(CODE)
+        me.press("<Return>", me.card.code_field)
+        me.until(me.card.names.winfo_ismapped, "the names")
+        me.until(lambda: me.root.focus_lastfor() is me.card.names, "the cursor there")
+        assert me.status == "Choose your name from the list."
+        me.join.invoke()
+        assert me.status == "Your name is missing." and me.window._client is None, "it was not asked again"
+        me.card.names.selection_set(1)
+        me.card.names.event_generate("<<ListboxSelect>>")
+        me.until(lambda: me.window.texts.name.get() == "Ben Oak", "the name")
+        me.join.invoke()
+        me.until(lambda: me.face == STUDENT, "in")
+        assert [call.last("register")["name"] for call in room.calls if "register" in call.types()] == ["Ben Oak"]
+        me.press("<Return>", me.student.not_me)
+        me.until(lambda: me.face == CARD, "the card")
+        assert not me.card.names.winfo_ismapped(), "whoever comes next has proven nothing"
+        assert me.window.texts.code.get() == "" and not me.window.known.trust.servers[0].keys
+        me.join.invoke()
+        me.until(lambda: me.window._client is None and "needs its code" in me.status, "asked anew")
+
+
+def test_who_sits_down_after_a_teacher_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither after Leave nor after Not me, on a computer that is nobody's own."""
+    pytest.importorskip("cryptography")
+    monkeypatch.setattr(client_gui, "Client", partial(Client, least_iterations=FEW))
+    with ClosedRoom(own_certificate(tmp_path, "right")) as room, driven(
+        f"127.0.0.1:{room.port}", "Ms Hill", SettingsFile(tmp_path / "shared")
+    ) as me:
+        for go in (me.window.leave, me.window.not_me):
+            me.window.texts.name.set("Ms Hill")
+            me.window.texts.teacher.set(True)
+            me.window.texts.code.set(TEACHERS)
+            me.join.invoke()
+            me.until(lambda: me.face == TEACHER and me.window.model.role == "teacher", "a teacher")
+            go()
+            me.until(lambda: me.face == CARD, "the card")
+            me.window.texts.name.set("Mia")
+            me.window.texts.teacher.set(True)
+            me.join.invoke()
+            me.until(lambda: me.window._client is None and "the teacher's code" in me.status, "the question")
+            me.window.texts.teacher.set(False)
+            me.window.model.forget()
 
 
 def test_a_teacher_removes_somebody_and_makes_a_code_for_a_substitute(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ class Papers:
 
 
 class Door:
-    """The way into the room at ``address``, for one client that is called ``name``.
+    """The way into the room at ``address``, for one client that is called ``name``. Without a name it goes no further
+    than to the names that the room offers (`RoomSeen`), through TLS only, and then ends: `events.NAME_NEEDED`.
 
     ``code`` is as it was typed (`rollcall.wire.codes.UnfitCode`, a ValueError, if it can be none) or empty; ``teacher``
     says that it is the teacher's, and that we want to be one. ``accept`` is the fingerprint of the server that the code
@@ -153,7 +154,7 @@ class Door:
         return SecureConnection(connection, self._context)
 
     def _only_tls(self) -> bool:
-        return bool(self._code or self._was_asked or self.trust.at(self._address))
+        return bool(self._code or self._was_asked or self.trust.at(self._address) or not self._name)
 
     def shake(self, connection: Connection) -> None:
         """The handshake, where there is one. Raises OSError, `Ended`, or `NotOurs`."""
@@ -198,6 +199,8 @@ class Door:
                 proof = self._own.proof_for(room.nonce, epoch, self.fingerprint, binding)
             if not proof and self._wants_proof(room):
                 self._prove(connection, incoming, room, binding)
+            if not self._name:
+                raise self._nameless(connection, incoming, room)
         elif self._own is not None:
             room = self._hello(connection, incoming)
             proof = self._own.proof_for(room.nonce, room.epoch)
@@ -306,6 +309,14 @@ class Door:
     def _is_stranger(self) -> bool:
         return self.trust.find(self.fingerprint) is None
 
+    def _nameless(self, connection: Connection, incoming: Iterator[Message], room: RoomInfo) -> Ended:
+        """Nobody has chosen a name: hear which there are, now that we may, and keep what was proven."""
+        names = room.names
+        if self._proven is not None:
+            names = self._hello(connection, incoming).names
+            self._met(room.server_name, room.closed)
+        return self._refusal(events.NAME_NEEDED, sentences.name_needed(bool(names)))
+
     # --- how it can end ---------------------------------------------------------------------------------------
 
     def _wrong_code(self, room: RoomInfo, said: str) -> Ended:
@@ -382,8 +393,12 @@ class Door:
             if self.trust.closed_like(welcome.server_name) is not None:
                 self._tell(ServerWarning(events.OPEN_NAMESAKE, sentences.open_namesake(welcome.server_name)))
             return
+        self._met(welcome.server_name, self._room.closed)
+
+    def _met(self, name: str, closed: bool) -> None:
+        """What we know of this server now, with the keys by which both sides have proven the code."""
         known = self.trust.find(self.fingerprint) or KnownServer(self.fingerprint)
-        known = replace(known, name=welcome.server_name, closed=self._room.closed).at(self._address)
+        known = replace(known, name=name, closed=closed).at(self._address)
         if self._proven is not None:
             known = known.with_keys(self._user, self._proven)
         self._keep(known)

@@ -214,6 +214,9 @@ class Stopped:
     """The client has ended; nothing follows."""
 
 
+NAME_NEEDED = "name_needed"
+"""A code of `Refused` that comes from no server: this client has no name to register with."""
+
 NO_TLS, NOT_PROVEN, NOT_CLOSED = "no_tls", "not_proven", "not_closed"
 OURS = (NO_TLS, NOT_PROVEN, NOT_CLOSED)
 """Codes of `Refused` that come from no server: it has no encryption where there must be some; it could not prove that

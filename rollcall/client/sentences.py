@@ -89,6 +89,11 @@ def exchange(error: ScramError, is_stranger: bool) -> str:
     return f"{sentence}Type no code until whoever runs the server has looked at it."
 
 
+def name_needed(offers: bool) -> str:
+    """The way in is free, and there is no name yet to go in with."""
+    return "Choose your name from the list." if offers else "Type your name: this room has no list to choose from."
+
+
 def code_needed(name: str, user: str) -> str:
     """What the refusal says when a code is all that is missing."""
     whose = "its code" if user not in (TEACHER, "substitute") else f"the {user}'s code"

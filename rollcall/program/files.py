@@ -44,6 +44,10 @@ never meets the moment in which the lock is free."""
 HELD = (errno.EAGAIN, errno.EACCES, 0)
 """What is said where somebody has the lock: POSIX, Windows (Microsoft, "_locking"), Wine (which does not say)."""
 
+ROOT = 0
+"""The user who may do everything anyway."""
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
 OTHERS_HOLD_FILES = sys.platform == "win32"
 """Whether a file that somebody else has open can be refused to us. Windows says "access denied" (5) or "sharing
 violation" (32) then, which Python makes a `PermissionError`, as it does for a file that we really may not have."""
@@ -107,6 +111,25 @@ def _replace(target: str, data: bytes) -> None:
         with contextlib.suppress(OSError):  # what went wrong before is what must be told
             remove(Path(temporary))
         raise
+
+
+def keep_to_ourselves(folder: Path) -> str:
+    """Let nobody else put files into this folder, if it is there: takes the right to write away from others. Returns
+    what a person should know about it, as a sentence; empty if all is well. (Windows: folders of a user are.)"""
+    if sys.platform == "win32":
+        return ""
+    try:
+        found = folder.stat()
+        if found.st_uid not in (os.geteuid(), ROOT) and os.geteuid() != ROOT:
+            return "belongs to another user, who can put there what he likes; set HOME to a folder of the server's user"
+        if found.st_mode & OTHERS_WRITE:
+            folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS_WRITE)
+            return "others could write into this folder; now only its user can"
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        return f"others may write into this folder: {error.strerror or error}"
+    return ""
 
 
 def remove(path: Path) -> None:

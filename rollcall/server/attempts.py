@@ -31,6 +31,7 @@ from protocol import Error
 from rollcall.server.allowance import Refusal
 from rollcall.wire.clock import monotonic
 from rollcall.wire.scram import CLASS, TEACHER
+from rollcall.wire.text import counted
 
 MINUTE = 60.0
 
@@ -73,6 +74,11 @@ class Tally:
     address: str
     wrong: int = 0
     refused: int = 0
+
+    def __str__(self) -> str:
+        what = counted(self.wrong, "wrong code") if self.wrong else f"{counted(self.refused, 'code')} refused unseen"
+        unseen = f", {self.refused} more refused unseen" if self.wrong and self.refused else ""
+        return f"{what}, sent as {self.user} from {self.address}{unseen}"
 
 
 class _Window:

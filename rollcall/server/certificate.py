@@ -16,6 +16,7 @@ import base64
 import binascii
 import contextlib
 import datetime
+import errno
 import os
 import re
 import sys
@@ -46,6 +47,10 @@ NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59)
 
 class CertificateError(Exception):
     """There is no certificate to be had. ``str(error)`` says what is wrong and what to do, in a sentence or two."""
+
+
+class CannotRead(CertificateError):
+    """A file cannot be read now: somebody holds it open, or this user may not read it. What is in it may be whole."""
 
 
 class CannotMake(CertificateError):
@@ -97,6 +102,11 @@ def own_certificate(folder: Path, name: str, check: bool = True) -> Certificate:
         ) from None
     try:
         return _load(file, None, check)
+    except CannotRead as error:
+        raise CannotRead(
+            f"{error} Nothing in it is known to be wrong, so it stays as it is: close what has it open, or let the "
+            "server's user read it, and start the server again."
+        ) from None
     except CertificateError as error:
         raise CertificateError(
             f"{error} Clients know this server by it: put the file back from a copy. Or delete it: then the server "
@@ -157,7 +167,8 @@ def _read(file: Path) -> str:
     try:
         return files.read(file, LARGEST_FILE).decode("ascii", "replace")
     except OSError as error:
-        raise CertificateError(f"{_shown(file)}: cannot be read: {file_reason(error)}.") from None
+        kind = CertificateError if error.errno in (errno.EISDIR, errno.EINVAL) else CannotRead  # what is no file
+        raise kind(f"{_shown(file)}: cannot be read: {file_reason(error)}.") from None
 
 
 def _context(file: Path, key_file: Optional[Path]) -> ssl.SSLContext:
@@ -178,7 +189,7 @@ def _context(file: Path, key_file: Optional[Path]) -> ssl.SSLContext:
         where = _shown(file) if key_file is None else f"{_shown(file)}, {_shown(key_file)}"
         raise CertificateError(f"{where}: {text}.") from None
     except OSError as error:
-        raise CertificateError(f"{_shown(file)}: cannot be read: {error.strerror or error}.") from None
+        raise CannotRead(f"{_shown(file)}: cannot be read: {file_reason(error)}.") from None
 
 
 def _shown(file: Path) -> str:

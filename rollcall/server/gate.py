@@ -18,6 +18,7 @@ from collections import OrderedDict
 from typing import Callable, Dict, List, Optional
 
 from rollcall.wire.clock import monotonic
+from rollcall.wire.text import seen
 
 PLACES_MORE = 32
 """Places in the pool beyond ``max_clients``: a class that connects at one instant has room beside strangers."""
@@ -137,5 +138,6 @@ def _remember(table: OrderedDict[str, float], key: str, until: float) -> None:
 
 
 def _folded(name: str) -> str:
-    """Names that people take for the same: whatever the capitals, the spaces and the way in which it was typed."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Names that people take for the same: whatever the capitals, the spaces, the way in which it was typed, and what
+    in it shows nothing."""
+    return " ".join(unicodedata.normalize("NFKC", seen(name)).casefold().split())

@@ -72,7 +72,7 @@ def read(file: Path, warn: Callable[[str], None]) -> Optional[KeptCodes]:
     except OSError as error:
         warn(
             f"{_said(file, error.strerror or str(error))} until the file can be read again; it is left as it is. "
-            "Let the server's user read it, or delete it"
+            "Close what has it open, or let the server's user read it, and start the server again"
         )
         return None
     except ValueError:  # UnicodeDecodeError and JSONDecodeError, too

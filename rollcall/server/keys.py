@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
 from rollcall.program import files
 from rollcall.server import kept_codes
-from rollcall.server.certificate import CannotMake, Certificate, CertificateError, given_certificate, own_certificate
+from rollcall.server.certificate import (
+    CannotMake,
+    CannotRead,
+    Certificate,
+    CertificateError,
+    given_certificate,
+    own_certificate,
+)
 from rollcall.server.kept_codes import KeptCodes
 from rollcall.server.settings import AUTO, ServerConfig
 from rollcall.wire.binding import NoBinding, end_point
@@ -66,6 +73,7 @@ class RoomKeys:
         self._warn = warn
         self._iterations = iterations
         self._tls: Optional[Tuple[ssl.SSLContext, bytes]] = None
+        self._is_told = False  # that the certificate cannot be read now
         self.certificate = certificate
         self.shown_code = shown_code
         self.teacher = teacher
@@ -81,6 +89,10 @@ class RoomKeys:
         if self._tls is None and self.certificate is not None:
             try:
                 self._tls = self.certificate.context(), end_point(self.certificate.der)
+            except CannotRead as error:  # now: the next who asks for TLS may have it
+                if not self._is_told:
+                    self._is_told = True
+                    self._warn(f"{error} Until it can be read this server offers no TLS.")
             except (CertificateError, NoBinding) as error:  # never in a room with a code: see `_certificate`
                 self._warn(f"{error} This server offers no TLS.")
                 self.certificate = None
@@ -120,6 +132,8 @@ class RoomKeys:
         ours = OwnMachine.new(epoch, "" if self.certificate is None else self.certificate.fingerprint)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if file.is_symlink():  # it was put there for us to write over something else
+                files.remove(file)
             files.replace(file, ours.to_text().encode("ascii"))
         except OSError as error:
             why = error.strerror or str(error)
@@ -171,6 +185,9 @@ def room_keys(config: ServerConfig, folder: Optional[Path], warn: Warn, iteratio
     """The keys that these settings ask for. ``folder`` is that of the server's data, or None if there is none; ``warn``
     gets a sentence about what goes wrong and stops nothing. Raises `KeysError`."""
     name = server_name_of(config)
+    trouble = "" if folder is None else files.keep_to_ourselves(folder)
+    if trouble:
+        warn(f"{printable(str(folder), 300)}: {trouble}. Whoever can could put a code and keys of his own there")
     certificate = _certificate(config, folder, name, warn)
     file = None if folder is None else folder / f"{name}.json"
     before = KeptCodes() if file is None else kept_codes.read(file, warn)

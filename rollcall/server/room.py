@@ -40,7 +40,7 @@ from rollcall.wire.clock import monotonic
 from rollcall.wire.connection import BACKLOGGED, Connection, Trace
 from rollcall.wire.discovery import Answer
 from rollcall.wire.messages import RoomInfo
-from rollcall.wire.text import counted, quoted
+from rollcall.wire.text import quoted
 
 if TYPE_CHECKING:
     from rollcall.server.class_entries import ClassList
@@ -262,10 +262,7 @@ class Room:
     def note_wrong_codes(self, tallies: Iterable[Tally]) -> None:
         """What the log says of wrong codes: how many, and from where."""
         for tally in tallies:
-            unseen = f", {tally.refused} more refused unseen" if tally.refused else ""
-            wrong = counted(tally.wrong, "wrong code")
-            text = "%s, sent as %s from %s%s"
-            self.journal.note(log, logging.WARNING, text, wrong, tally.user, tally.address, unseen)
+            self.journal.note(log, logging.WARNING, "%s", str(tally))
 
     def full(self, why: str) -> Error:
         """What a client is told for whom there is no place."""

@@ -44,7 +44,8 @@ VERSION_1_INTERVAL = 60.0
 of the lease is taken for it."""
 
 DEPARTED = 1024
-"""Instances that are remembered after their members went, at least: a call of theirs may still wait to be read."""
+"""Instances that are remembered after their members went, or when they found no seat, at least: a call of theirs may
+still wait to be read."""
 
 SWEEP_BATCH = 500
 """Leases that one sweep looks at under the lock, so that a mass expiry never holds up the heartbeats."""
@@ -121,9 +122,10 @@ class Roster:
         self._deadlines: List[Tuple[float, int]] = []
         # What `_last_seen` was when a session got an extra interval: as long as it is the same, it gets no other.
         self._extended: Dict[int, float] = {}
-        # The member of each instance that is here, and for those that went: its id and its newest attempt.
+        # The member of each instance that is here; for those that went, or found no seat, its id (None: it never had
+        # one) and its newest attempt.
         self._instances: Dict[str, int] = {}
-        self._departed: OrderedDict[str, Tuple[int, int]] = OrderedDict()
+        self._departed: OrderedDict[str, Tuple[Optional[int], int]] = OrderedDict()
         self._seats = Seats(max_clients, max_per_address)
         self._next_member = 1
         # To be read without the lock, too: one word, and a stale value is only an older truth. No properties: every
@@ -164,18 +166,18 @@ class Roster:
             session = self._sessions.get(session_id)
             if session is None or session.member_id is not None:
                 return None
-            member_id, newest = self._known_locked(caller.instance)
+            known, newest = self._known_locked(caller.instance)
             if caller.attempt < newest:
                 self._drop_session_locked(session_id)
                 return None
-            resumed = member_id is not None or by_token is not None
-            if member_id is None:
-                member_id = by_token
+            member_id = by_token if known is None else known
+            resumed = member_id is not None
             older = self._members.get(member_id) if member_id is not None else None
             if older is None or (older.entry.role == MEMBER) != (caller.role == MEMBER):
                 full = self._seats.missing(caller.role, caller.observed_ip)
                 if full:
                     self._drop_session_locked(session_id)
+                    self._refused_locked(caller, known)
                     raise RosterFull(full)
             if older is not None:
                 self._drop_session_locked(older.session_id)
@@ -333,10 +335,21 @@ class Roster:
         """This member's row ends or is taken over: the tables that find it by something else forget it."""
         if member.instance:
             del self._instances[member.instance]
-            self._departed[member.instance] = (member.entry.id, member.attempt)
-            if len(self._departed) > max(DEPARTED, self._max_clients):
-                self._departed.popitem(last=False)
+            self._remember_locked(member.instance, member.entry.id, member.attempt)
         self._seats.give_back(member.entry.role, member.entry.observed_ip)
+
+    def _refused_locked(self, caller: Caller, member_id: Optional[int]) -> None:
+        """Its client hears that there is no seat, and calls again later: what it called before is void all the same."""
+        if caller.instance in self._instances:
+            self._members[self._instances[caller.instance]].attempt = caller.attempt
+        elif caller.instance:
+            self._departed.pop(caller.instance, None)
+            self._remember_locked(caller.instance, member_id, caller.attempt)
+
+    def _remember_locked(self, instance: str, member_id: Optional[int], attempt: int) -> None:
+        self._departed[instance] = (member_id, attempt)
+        if len(self._departed) > max(DEPARTED, self._max_clients):
+            self._departed.popitem(last=False)
 
     def _queue_locked(self, session: _Session, deadline: float) -> None:
         session.queued_at = deadline

@@ -13,12 +13,14 @@ from dataclasses import replace
 from tkinter import ttk
 from typing import Dict, List, Optional, Protocol, Sequence, Tuple
 
+from rollcall.client.trust import Trust
 from rollcall.window import words
 from rollcall.window.diary import Diary
 from rollcall.window.fields import FieldText, StandIns
 from rollcall.window.found_rooms import FoundRooms
-from rollcall.window.join import FoundRoom, card_words, record_text
+from rollcall.window.join import FoundRoom, card_words, is_closed, read_fields, record_text
 from rollcall.window.join_card import JoinActions, JoinCard
+from rollcall.window.known_servers import KnownServers
 from rollcall.window.listing import Listing
 from rollcall.window.model import CONNECTED, RECONNECTING, REFUSED, ClientModel
 from rollcall.window.notices import shortened
@@ -29,6 +31,7 @@ from rollcall.window.student_face import StudentActions, StudentFace
 from rollcall.window.table_order import TableOrder
 from rollcall.window.teacher_face import LogActions, TeacherActions, TeacherFace
 from rollcall.window.theme import Theme, set_text
+from rollcall.wire.address import Address
 from rollcall.wire.messages import MEMBER
 
 CARD, STUDENT, TEACHER = "card", "student", "teacher"
@@ -58,10 +61,33 @@ class Texts:
         self.status = tk.StringVar(root, "")
         """The sentence about the connection, or whatever else there is to say."""
 
-    def forget_person(self) -> None:
+    def read(self, model: ClientModel, trust: Trust) -> Tuple[Address, str]:
+        """The server and the name; the name is empty where a closed room is asked for those to choose from. Raises
+        `CannotJoin`."""
+
+        def may_ask(address: str) -> bool:
+            room = model.room
+            if self.teacher.get() or (room is not None and room.address == address and room.names):
+                return False
+            return bool(self.code.get().strip()) or is_closed(address, room, self.rooms, trust)
+
+        return read_fields(self.server.get(), self.name.get(), may_ask)
+
+    def leave(self, known: KnownServers) -> None:
+        """Who leaves a computer that is nobody's own leaves no keys there, and a teacher no code: others sit down."""
+        if self.own.get():
+            return
+        known.forget_keys()
+        if self.teacher.get():
+            self.code.set("")
+            self.teacher.set(False)
+
+    def forget_person(self, known: KnownServers) -> None:
         """Somebody else sits here."""
+        known.forget_keys()
         self.name.set("")
         self.code.set("")
+        self.teacher.set(False)
 
     def offer(self, servers: Sequence[str]) -> None:
         """Servers to choose from, the most recent first."""

@@ -121,4 +121,4 @@ def _room(server: Server) -> FoundRoom:
     if server.own:
         facts.append("this computer")
     address = str(server.addresses[0])
-    return FoundRoom(address, server.name or address, " · ".join(facts))
+    return FoundRoom(address, server.name or address, " · ".join(facts), server.closed)

@@ -14,6 +14,7 @@ same id, or the same likeness (see ``likeness.py``). How it is said is in ``word
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Deque, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from protocol import KICKED, LATE, LEFT, LOST, REPLACED, Entry
@@ -170,8 +171,11 @@ class ClientModel:
             self._set_phase(OFFLINE)
 
     def forget(self) -> None:
-        """The person is done with a refusal: nobody, nowhere."""
+        """The person is done here, or with a refusal: nobody, nowhere. Who comes next has proven no code, and is shown
+        no names."""
         self.was_in = False
+        if self.room is not None:
+            self.room = replace(self.room, names=None)
         self._set_phase(OFFLINE)
 
     def look_at_clocks(self, now: float, wall: float) -> None:
@@ -227,6 +231,9 @@ class ClientModel:
             self.retry_at = now + event.seconds
             self.attempt = event.attempt
         elif isinstance(event, events.RoomSeen):
+            known = self.room
+            if event.names is None and known is not None and known.fingerprint == event.fingerprint:
+                event = replace(event, names=known.names)  # it says them once: until another one does, these are they
             self.room = event
         elif isinstance(event, events.CodeNeeded):
             self.code_needed = event

@@ -12,6 +12,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Callable, Tuple
 
+from rollcall.wire.text import seen
+
 _PLAIN = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ı": "i", "ŋ": "n", "ß": "ss"}
 )
@@ -28,8 +30,8 @@ _NOBODY = re.compile(
 
 @lru_cache(maxsize=4096)
 def fold(text: str) -> str:
-    """The text without capitals and accents: "Björk" and "bjork" are the same."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    """The text without capitals, accents and what shows nothing: "Björk" and "bjork" are the same."""
+    apart = unicodedata.normalize("NFKD", seen(text).casefold())
     return "".join(char for char in apart if not unicodedata.combining(char)).translate(_PLAIN)
 
 

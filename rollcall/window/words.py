@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Dict, Optional
 
 from protocol import LATE
+from rollcall.client.events import NAME_NEEDED
 from rollcall.window.diary import minute_text
 from rollcall.window.model import CONNECTED, CONNECTING, OFFLINE, RECONNECTING, REFUSED, ClientModel
 from rollcall.window.names import first_name, fold
@@ -17,6 +18,7 @@ from rollcall.wire.text import counted
 ADVICE: Dict[str, str] = {
     "code_required": "Type the code of this room.",
     "bad_code": "Ask whoever runs the room for the code.",
+    NAME_NEEDED: "",
     "invalid_name": "Choose another name and join again.",
     "unsupported_protocol": "One of the two programs is too old; update it.",
     "kicked": "",

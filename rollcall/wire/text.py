@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Optional
+from typing import Iterator, Optional
 
 from rollcall.wire.errors import ProtocolError
 
@@ -22,14 +22,18 @@ MAX_NAME = 64
 # Characters that reorder the text around them: a name must not rewrite the row that it stands in
 # (Unicode Standard Annex 9, explicit directional formatting characters).
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Letters and symbols that show nothing: fillers of Hangul, the empty pattern of Braille.
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# Letters and symbols that show nothing: fillers of Hangul, the empty pattern of Braille, a note without its head.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
 # What shows nothing although `str.isprintable` says otherwise: the ignorable characters that are letters and marks
 # (joiners, fillers, selectors of a variant), and the empty pattern of Braille. All else of that kind are format
 # characters (Cf): a name may have some, because they join emoji, and a log shows none.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
+MOST_MARKS = 5
+"""Marks on one letter. Vietnamese has two, Hebrew with all its points and accents four; what a tower of them covers are
+the rows above and below."""
+
 _FORBIDDEN_CATEGORIES = frozenset(("Cc", "Cs", "Zl", "Zp"))
 
 
@@ -43,16 +47,39 @@ def forbidden_character(text: str) -> Optional[str]:
     return None
 
 
+def seen(text: str) -> str:
+    """The text without what shows nothing: for comparing names as people do."""
+    if text.isascii():
+        return text
+    return "".join(char for char in text if unicodedata.category(char) != "Cf" and not _UNSEEN.match(char))
+
+
+def highest_stack(text: str) -> int:
+    """How many marks stand on the letter that has most (Unicode categories Mn and Me; what shows nothing is no letter
+    between them)."""
+    highest = here = 0
+    for char in text:
+        category = unicodedata.category(char)
+        here = here + 1 if category in ("Mn", "Me") else here if category == "Cf" else 0
+        highest = max(highest, here)
+    return highest
+
+
+def _escaped(text: str) -> Iterator[str]:
+    marks = 0
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        is_shown = char.isprintable() and not _UNSEEN.match(char) and marks <= MOST_MARKS
+        yield char if is_shown else char.encode("unicode_escape").decode()
+
+
 def printable(text: object, limit: int = 120) -> str:
-    """Any text, cut to ``limit`` characters and with what is not printable, or shows nothing, escaped: safe in a log
-    or a terminal."""
+    """Any text, cut to ``limit`` characters and with what is not printable, or shows nothing, or is stacked too high,
+    escaped: safe in a log or a terminal."""
     whole = str(text)
     shown = whole[:limit]
     if not (shown.isascii() and shown.isprintable()):
-        shown = "".join(
-            char if char.isprintable() and not _UNSEEN.match(char) else char.encode("unicode_escape").decode()
-            for char in shown
-        )
+        shown = "".join(_escaped(shown))
     return shown + "…" if len(whole) > limit else shown
 
 
@@ -78,6 +105,8 @@ def check_name(name: object) -> str:
         raise ProtocolError("invalid_name", f"name: contains the character {bad}; it may have {right}")
     if not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANK for char in trimmed):
         raise ProtocolError("invalid_name", f"name: has no visible character; it needs {right}")
+    if not trimmed.isascii() and highest_stack(trimmed) > MOST_MARKS:
+        raise ProtocolError("invalid_name", f"name: has more than {MOST_MARKS} marks on one letter")
     return trimmed
 
 

@@ -61,6 +61,7 @@ class ClosedRoom:
         self.epoch = "e1"
         self.teacher = "code"
         self.own: Optional[OwnMachine] = None
+        self.names: Optional[List[str]] = None  # to choose from, for who has proven the code
         self.answers: Dict[str, Answer] = {}
         self.calls: List[Call] = []
         self.set_codes({"class": CODE, "teacher": TEACHERS})
@@ -147,7 +148,7 @@ class ClosedRoom:
 
     def _room(self, call: Call, line: Line) -> List[Line]:
         room = {"type": "room", "server_name": self.name, "protocol": 2, "closed": self.closed, "epoch": self.epoch}
-        return [{**room, "teacher": self.teacher, "nonce": "n0nce"}]
+        return [{**room, "teacher": self.teacher, "nonce": "n0nce", **({"names": self.names} if call.proven else {})}]
 
     def _auth(self, call: Call, line: Line) -> List[Line]:
         assert self.certificate is not None

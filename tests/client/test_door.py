@@ -68,8 +68,8 @@ class Visitor:
     def __init__(self, port: int, **options: Any) -> None:
         self.queue: queue.Queue[Event] = queue.Queue()
         self.seen: List[Event] = []
-        options = {"least_iterations": FEW, "uniform": lambda low, high: low, **options}
-        self.client = Client(Address("127.0.0.1", port), "Ann", self.queue, **options)
+        options = {"least_iterations": FEW, "uniform": lambda low, high: low, "name": "Ann", **options}
+        self.client = Client(Address("127.0.0.1", port), events=self.queue, **options)
         self.client.start()
 
     def until(self, kind: Type[E], right: Callable[[E], bool] = lambda event: True) -> E:
@@ -155,6 +155,51 @@ def test_with_a_code_it_is_tls_from_the_first_byte_and_it_beats_and_knows_the_ro
         assert kept.addresses == (f"127.0.0.1:{room.port}",) and list(kept.keys) == ["class"]
         assert kept.least_iterations == FEW
     assert CODE not in repr(ann.seen) and fold(CODE) not in repr(ann.seen)
+
+
+@pytest.mark.parametrize("names", [["Ann Lee", "Ben Oak"], None])
+def test_who_has_no_name_yet_hears_the_names_of_a_closed_room_and_registers_nothing(
+    room: ClosedRoom, names: Optional[List[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.names = names
+    with visitor(room.port, name="", code=CODE) as ann:
+        refused = ann.until(Refused)
+        seen = [event.names for event in ann.all(RoomSeen)]
+        assert seen == [None, None, None if names is None else tuple(names)]  # the first call was to derive the keys
+        assert (refused.code, refused.action) == (events.NAME_NEEDED, ASK)
+        assert ("the list" in refused.message) == bool(names)
+        assert [call.types() for call in room.calls] == [["hello", "auth"], ["hello", "auth", "auth", "hello"]]
+        assert all(call.secure for call in room.calls) and secrets_in(room.calls[0]) == []
+        trust = ann.client.door.trust
+        assert ServerKnown(room.fingerprint, "Room 12", True) in ann.seen and list(trust.servers[0].keys) == ["class"]
+    monkeypatch.setattr("rollcall.client.door.derive", lambda *unused: pytest.fail("derived"))
+    with visitor(room.port, name="Ben Oak", code=CODE, trust=trust) as ben:
+        ben.until(Connected)
+        assert room.calls[-1].types() == ["hello", "auth", "auth", "register"]
+
+
+def test_who_has_no_name_yet_and_no_code_is_asked_for_that_first(room: ClosedRoom) -> None:
+    with visitor(room.port, name="") as ann:
+        assert ann.until(Refused).code == "code_required"
+        assert [call.types() for call in room.calls] == [["hello"]] and room.calls[0].secure
+
+
+def test_a_liar_s_names_are_not_asked_for(room: ClosedRoom) -> None:
+    """Who has not proven that it knows the code says nothing that a person is shown to choose from."""
+    room.names = ["Ann Lee"]
+    room.answers["auth"] = lambda call, line: [{"type": "auth", "data": "v=" + "A" * 43 + "="}]
+    with visitor(room.port, name="", trust=known(room)) as ann:
+        assert ann.until(Refused).code == events.NOT_PROVEN
+        assert [call.types() for call in room.calls] == [["hello", "auth"]]
+
+
+def test_nobody_without_a_name_goes_into_an_open_room(certificates: Any) -> None:
+    with ClosedRoom(certificates[0], closed=False) as room, visitor(room.port, name="") as ann:
+        assert ann.until(Refused).code == events.NAME_NEEDED
+        assert [call.types() for call in room.calls] == [["hello"]]
+    with ClosedRoom(None, closed=False) as plain, visitor(plain.port, name="") as ann:
+        assert ann.until(Refused).code == events.NO_TLS
+        assert plain.calls == [], "nothing was said in the clear"
 
 
 def test_kept_keys_derive_nothing_and_need_no_code(room: ClosedRoom, monkeypatch: pytest.MonkeyPatch) -> None:

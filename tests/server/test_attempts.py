@@ -305,3 +305,9 @@ def test_who_must_wait_is_told_why(room: Room, user: str, device: str, wrong: in
     except Refusal as refusal:
         caught = refusal
     assert caught is not None and caught.error.message == words
+
+
+def test_a_report_is_a_sentence() -> None:
+    assert str(Tally(TEACHER, HERE, 1)) == f"1 wrong code, sent as teacher from {HERE}"
+    assert str(Tally(CLASS, HERE, 2, 3)) == f"2 wrong codes, sent as class from {HERE}, 3 more refused unseen"
+    assert str(Tally(CLASS, HERE, 0, 1)) == f"1 code refused unseen, sent as class from {HERE}"

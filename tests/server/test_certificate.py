@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from rollcall.program import files
 from rollcall.server.certificate import (
     CannotMake,
     Certificate,
@@ -113,6 +114,22 @@ class TestOwn:
         assert file.read_text(encoding="latin-1") == damaged
         file.write_text(text)
         own_certificate(tmp_path, "room")
+
+    @pytest.mark.parametrize("check", [True, False])
+    def test_one_that_cannot_be_read_now_is_not_to_be_deleted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: bool
+    ) -> None:
+        file = own_certificate(tmp_path, "room").file
+        before = file.read_bytes()
+        monkeypatch.setattr(files, "PATIENCE", 0.0)
+        with monkeypatch.context() as long:
+            held_open(long, "open", 1000, file.name)
+            with pytest.raises(CertificateError) as caught:
+                own_certificate(tmp_path, "room", check)
+        said = str(caught.value)
+        assert "room.pem: cannot be read: Permission denied" in said and "start the server again" in said
+        assert "Nothing in it is known to be wrong" in said and "elete" not in said and "copy" not in said
+        assert file.read_bytes() == before
 
     def test_two_servers_that_start_at_once_have_the_same(self, tmp_path: Path) -> None:
         made: List[str] = []

@@ -88,6 +88,7 @@ class TestBans:
         clock = FakeClock()
         bans = Bans(clock)
         bans.ban("Zoë  Lee", 60, "i", "", "")
+        assert bans.was_kicked("Z\u200bo\u00eb\u00ad \u2060Lee\ufeff"), "what nobody sees makes no other name"
         assert bans.was_kicked(" zoe\u0308 LEE") and not bans.was_kicked("Zoe Lee")
         clock.advance(gate.NAME_REMEMBERED)
         assert not bans.was_kicked("Zoë Lee")

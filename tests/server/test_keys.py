@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 import stat
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from rollcall.wire.own_machine import file_name
 from rollcall.wire.scram_keys import derive_server_keys
 from server import main
 from tests.closed_room import ITERATIONS, JOIN, TEACH, keys_for
-from tests.helpers import held_open
+from tests.helpers import held_open, make_link
 
 
 @pytest.fixture
@@ -115,6 +116,7 @@ class TestCodes:
             other.new_substitute()
         assert other.closed and other.shown_code != first.shown_code
         assert len(warnings) == 1 and str(file) in warnings[0] and "left as it is" in warnings[0]
+        assert "elete" not in warnings[0]
         assert file.read_bytes() == before and not list(tmp_path.glob("*.damaged"))
         assert keys_for(tmp_path, warnings, join_code="auto").shown_code == first.shown_code and len(warnings) == 1
 
@@ -185,6 +187,18 @@ class TestCertificate:
         assert keys.tls() is None and keys.tls() is None and keys.certificate is None
         assert len(warnings) == 1 and "does not belong" in warnings[0]
 
+    def test_one_that_somebody_holds_open_is_read_when_the_next_client_asks(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = own_certificate(tmp_path, "server-0").file
+        warnings: List[str] = []
+        keys = keys_for(tmp_path, warnings)
+        aside = file.rename(tmp_path / "aside")
+        assert keys.tls() is None and keys.tls() is None
+        assert len(warnings) == 1 and "cannot be read" in warnings[0] and "Until it can be read" in warnings[0]
+        aside.rename(file)
+        assert keys.tls() is not None
+
     def test_a_python_without_tls_is_told_once_to_an_open_room(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -211,6 +225,36 @@ def test_where_no_own_file_can_be_there_is_no_own_machine(tmp_path: Path) -> Non
     keys = keys_for(tmp_path)
     keys.let_in_own_machine(None, 8080, "e")
     keys.forget_own_machine()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the mode of a folder says nothing there")
+def test_nobody_else_puts_anything_into_the_folder_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, warnings = tmp_path / "data", []  # type: Path, List[str]
+    folder.mkdir()
+    folder.chmod(0o777)
+    keys_for(folder, warnings)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert len(warnings) == 1 and str(folder) in warnings[0] and "could put a code" in warnings[0]
+    keys_for(folder, warnings)
+    assert len(warnings) == 1, "it is so no more"
+    monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
+    keys_for(folder, warnings)
+    assert len(warnings) == (1 if folder.stat().st_uid == 0 else 2), "what is the system's is safe"
+    monkeypatch.setattr("rollcall.program.files.ROOT", -1)
+    keys_for(folder, warnings)
+    assert "belongs to another user" in warnings[-1] and "HOME" in warnings[-1]
+
+
+def test_the_own_file_follows_no_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("precious")
+    make_link(tmp_path / file_name(8080), precious)
+    keys = keys_for(tmp_path)
+    keys.let_in_own_machine(tmp_path, 8080, "e")
+    assert precious.read_text() == "precious" and keys.own_machine is not None
+    assert not (tmp_path / file_name(8080)).is_symlink()
+    keys.forget_own_machine()
+    assert not (tmp_path / file_name(8080)).exists()
 
 
 def test_the_own_file_goes_though_somebody_holds_it_open_for_a_moment(

@@ -716,3 +716,40 @@ def test_a_member_is_known_by_what_it_showed_and_its_token_is_its_devices() -> N
     assert tokens.member_of(tokens.of(7, "d"), "d") == 7
     assert [tokens.member_of(tokens.of(7, "d"), device) for device in ("", "e")] == [None, None]
     assert tokens.member_of(tokens.of(7, "1 x"), "x") is None
+
+
+def test_a_call_that_found_no_seat_is_remembered_too() -> None:
+    """It was read first; the ones before it wait in the listen queue, and nobody is at their other end any more."""
+    house = House(max_clients=1)
+    house.join("Ben")
+    with pytest.raises(RosterFull):
+        house.join("Ann", instance=ANN, attempt=5)
+    house.roster.remove(1, LEFT)
+    late = house.open()
+    assert house.roster.register(late, Caller("Ann", "h", 1, "h", instance=ANN, attempt=4)) is None
+    assert house.names() == []
+    back = house.join("Ann", instance=ANN, attempt=6)
+    assert not back.resumed and back.replaced is None and house.names() == ["Ann"]
+    assert house.roster.register(house.open(), Caller("Ann", "h", 1, "h", instance=ANN, attempt=4)) is None
+
+
+def test_who_was_here_and_finds_no_seat_is_the_same_member_later() -> None:
+    house = House(max_clients=1)
+    first = house.join("Ann", instance=ANN, attempt=1)
+    house.roster.remove(house.last, LEFT)
+    ben = house.join("Ben")
+    with pytest.raises(RosterFull):
+        house.join("Ann", instance=ANN, attempt=3)
+    house.roster.remove(house.last, LEFT)
+    assert ben.entry.id != first.entry.id
+    assert house.roster.register(house.open(), Caller("Ann", "h", 1, "h", instance=ANN, attempt=2)) is None
+    assert house.join("Ann", instance=ANN, attempt=4).entry.id == first.entry.id
+
+
+def test_calls_that_find_no_seat_cost_no_memory() -> None:
+    house = House(max_clients=1)
+    house.join("Ben")
+    for number in range(3 * DEPARTED):
+        with pytest.raises(RosterFull):
+            house.join(instance=f"{number:032}", attempt=1)
+    assert len(house.roster._departed) == DEPARTED

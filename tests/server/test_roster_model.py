@@ -59,6 +59,7 @@ class RosterMachine(RuleBasedStateMachine):
         if joined is None:
             assert attempt < max(self.attempts[instance]), "only an older call ends without a word"
             return
+        assert not instance or attempt >= max(self.attempts[instance]), "an older call is never let in"
         self.sessions.append(self.last_session)
         self.tokens[self.last_session] = joined.resume_token
 

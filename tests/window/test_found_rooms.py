@@ -26,7 +26,7 @@ def test_rooms_come_and_go_with_what_there_is_to_know() -> None:
     assert not rooms.take(Asking(("eth0",))), "nothing to show"
     assert rooms.take(Found(server("1", closed=True))) and rooms.take(Found(server("2", here=None, own=True)))
     assert rooms.listed() == [
-        FoundRoom("10.0.0.1:8080", "Room 1", "3 here · needs a code"),
+        FoundRoom("10.0.0.1:8080", "Room 1", "3 here · needs a code", closed=True),
         FoundRoom("10.0.0.2:8080", "Room 2", "this computer"),
     ]
     assert rooms.take(Gone(server("1"))) and [room.name for room in rooms.listed()] == ["Room 2"]

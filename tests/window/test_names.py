@@ -55,3 +55,7 @@ def test_what_does_not_fit_ends_in_dots() -> None:
     assert clipped("Mia Lee", 7, len) == "Mia Lee"
     assert clipped("Mia Lee", 5, len) == "Mia…" and clipped("Mia Lee", 6, len) == "Mia L…"
     assert clipped("Mia", 0, len) == "…"
+
+
+def test_what_nobody_sees_makes_no_other_name() -> None:
+    assert fold("M\u200bia\ufeff Lee\u00ad") == fold("mia lee")

@@ -10,11 +10,11 @@ from typing import Iterator
 import pytest
 
 from rollcall.wire.errors import ProtocolError
-from rollcall.wire.text import check_name, counted, printable, quoted
+from rollcall.wire.text import check_name, counted, printable, quoted, seen
 from tests.test_house import MODULES
 
 
-@pytest.mark.parametrize("name", ["\u3164", "\u2800\u2800", "\u115f\u1160", "\u200b"])
+@pytest.mark.parametrize("name", ["\u3164", "\U0001d159", "\u2800\u2800", "\u115f\u1160", "\u200b"])
 def test_a_name_that_shows_nothing_is_none(name: str) -> None:
     with pytest.raises(ProtocolError, match="no visible character"):
         check_name(name)
@@ -48,6 +48,7 @@ def test_no_text_counts_one_clients(file: Path) -> None:
     verbs_and_units |= {"answers", "says", "lets", "fails", "begins"}
     limits_above_one = {"bytes", "characters", "levels", "rows", "values", "descriptors", "connections", "times"}
     limits_above_one |= {"iterations", "letters"}  # of a code and its proof
+    limits_above_one |= {"marks"}  # on a letter
     limits_above_one |= {"names", "classes", "minutes", "lessons", "texts"}  # of a class and its day
     assert set(words_behind_numbers(file)) <= verbs_and_units | limits_above_one, "use text.counted"
 
@@ -88,3 +89,19 @@ def test_a_name_may_have_emoji_that_are_joined(name: str) -> None:
 )
 def test_a_quoted_text_says_where_it_ends(text: str, shown: str) -> None:
     assert quoted(text) == shown
+
+
+def test_marks_stack_on_a_letter_as_in_any_script_and_no_higher() -> None:
+    """A tower of them covers the rows above and below, in a log, on a terminal, on the board."""
+    hebrew, thai, keycap = "\u05d1\u05bc\u05b7\u0591\u05bd", "\u0e19\u0e49\u0e33", "1\ufe0f\u20e3"
+    for name in ("e\u0301" * 32, "o\u0302\u0323\u0309x", hebrew, thai, keycap):
+        assert check_name(name) == name
+    for tower in ("a" + "\u0300" * 6, "x a" + "\u0489" * 50 + " b", "a" + "\u0300\u200d" * 6):
+        with pytest.raises(ProtocolError, match="more than 5 marks on one letter"):
+            check_name(tower)
+    assert printable("a" + "\u0300" * 7) == "a" + "\u0300" * 5 + "\\u0300" * 2
+
+
+def test_what_is_seen_of_a_text() -> None:
+    assert seen("M\u00adi\u200ba\ufeff \u2060Lee\ufe0f\u3164") == "Mia Lee"
+    assert seen("Zo\u00eb \u674e") == "Zo\u00eb \u674e"
