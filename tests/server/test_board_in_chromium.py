@@ -173,8 +173,9 @@ def test_axe_finds_nothing_on_any_page_at_any_size_in_light_and_in_dark(browser:
             browser.look_like(width, height, dark)
             assert browser.violations() == [], (path, host, width, dark)
 
-    settings = {"downloads": str(tmp_path / "downloads"), "classes": str(tmp_path / "classes")}
-    with running_server(**settings, heartbeat_interval=0.5, connection_timeout=60) as (server, port):
+    folders = {"downloads": str(tmp_path / "downloads"), "classes": str(tmp_path / "classes")}
+    settings: Dict[str, Any] = {**folders, "heartbeat_interval": 0.5, "connection_timeout": 60}
+    with running_server(**settings) as (server, port):
         with RawClient(port) as ann, RawClient(port) as silent, RawClient(port) as guest:
             for client, name in ((ann, "Student 1"), (silent, "Student 2"), (guest, "Zoe Lee")):
                 client.register(name, roster=False)
