@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from protocol import MAX_SERVER_LINE, ClientList, Message, Register, RosterDelta, Welcome, decode, encode
 from rollcall.client.roster_view import RosterView
 
-PING_LINE = b'{"type":"ping"}\n'
+PING_LINE, LEAVE_LINE = b'{"type":"ping"}\n', b'{"type":"leave"}\n'
 PATIENCE = 120.0
 """Seconds after which a scenario is given up."""
 

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from plots import draw_plots
-from scenarios import STUCK, Failed, Sample, bell, browsers, expiry, joins, pings, recorded, slow_peers, stay
-from servers import NAIVE, ROLLCALL, SERVERS, TLS, WITH_CLASS, WS_ASYNCIO, WS_THREADS, Server, compiler
+from scenarios import STUCK, Failed, Sample, bell, browsers, expiry, follow, joins, pings, recorded, slow_peers, stay
+from servers import NAIVE, ROLLCALL, SERVERS, SMALL_CLASS, TLS, WITH_CLASS, WS_ASYNCIO, WS_THREADS, Server, compiler
 
 COUNTS = (100, 1000, 5000, 10000)
 Samples = Dict[str, Dict[str, List[Sample]]]
@@ -185,6 +185,23 @@ def browsers_scenario(boards: int, downloads: int, seconds: float) -> Scenario:
     return Scenario("browsers", lambda server, folder: browsers(folder, boards, downloads, seconds), bars)
 
 
+def follow_scenario(count: int, seconds: float) -> Scenario:
+    """A board beside a window, without and with a list of the class."""
+
+    def bars(medians: Dict[str, Sample]) -> List[Bar]:
+        return [
+            Bar(f"{which} ms from a window's client to a board, {count} people, {name}", of[figure], most=most)
+            for name, of in medians.items()
+            for which, figure, most in (("99th", "p99_ms", 50.0), ("longest", "worst_ms", 100.0))
+        ]
+
+    def run(server: Server, folder: Path) -> Sample:
+        return follow(server, folder, count, seconds)
+
+    names = (ROLLCALL.name, SMALL_CLASS.name)
+    return Scenario("follow", run, bars, (ROLLCALL, SMALL_CLASS), always=names)
+
+
 def expiry_scenario(count: int, silent: int, seconds: float) -> Scenario:
     """Members fall silent."""
 
@@ -221,10 +238,10 @@ def scenarios(quick: bool) -> List[Scenario]:
     found.append(bell_scenario(100))
     found.append(recorded_scenario(1000, 2.0 if quick else 4.0))
     if quick:
-        found += [slow_scenario(500, 3.0), browsers_scenario(20, 30, 3.0)]
+        found += [slow_scenario(500, 3.0), browsers_scenario(20, 30, 3.0), follow_scenario(200, 8.0)]
         return [*found, expiry_scenario(1000, 30, 4.0), stay_scenario(1000, 10.0)]
     found.append(joins_scenario(200, False))
-    found += [slow_scenario(500, 5.0), browsers_scenario(20, 30, 5.0)]
+    found += [slow_scenario(500, 5.0), browsers_scenario(20, 30, 5.0), follow_scenario(200, 20.0)]
     return [*found, expiry_scenario(10000, 200, 20.0), stay_scenario(10000, 120.0)]
 
 

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Set
+from typing import Any, Callable, Deque, Dict, Iterator, List, Set, Tuple
 
 from browsers import folder_with_program
 
-from crowd import PING_LINE, Crowd, Member, hello, percentile
+from crowd import LEAVE_LINE, PING_LINE, Crowd, Member, hello, percentile
 from servers import HERE, ROLLCALL, TLS, Running, Server, compiled, openssl
 
 Sample = Dict[str, float]
@@ -29,6 +30,11 @@ REST = 2.0
 AT_ONCE = 20
 """Members that are read after each join: all of them would take longer than the server's pushes are apart, and then
 the load, not the server, decided how fast a class joins."""
+
+BOARDS = 20
+MOVES, AWAY, REST_OF_CLASS = 20, 1.5, 8.0
+"""Of a class that a board follows: so many a second go or fall silent; seconds until who has gone is back, and until
+everything is over in the end."""
 
 STUCK = 20
 CHURN = 40
@@ -272,6 +278,76 @@ def browsers(folder: Path, boards: int, downloads: int, seconds: float) -> Sampl
         "worst_ms_all": with_all["worst"], "boards_ratio": with_boards["p99"] / without["p99"],
         "mib_for_all": memory / 1024, **loaded,
     }  # fmt: skip
+
+
+def follow(server: Server, folder: Path, count: int, seconds: float) -> Sample:
+    """How much later than a window's client a board knows who is here, in a class that joins, comes and goes (half say
+    goodbye, half are cut off), and falls silent; beside 20 boards more. Milliseconds over each change of each person.
+    Raises `Failed` if the two do not end with the same people, or not with those who are left."""
+    settings = {"heartbeat_interval": 2.0, "connection_timeout": 6.0, "lesson_interval": 2.0, "lesson_timeout": 6.0}
+    with Running(server, folder, max_clients=count + 50, **settings) as running:
+        crowd = Crowd(running.port)
+        try:
+            with _helper(str(running.port), str(folder / "Rollcall"), script="following.py") as follower:
+                with _helper("boards", str(running.port), str(BOARDS), script="browsers.py"):
+                    cpu = running.cpu_seconds()
+                    silent = _class_of(crowd, count, seconds)
+                    cpu = running.cpu_seconds() - cpu
+                output, _ = follower.communicate()
+        finally:
+            crowd.close()
+    found = json.loads(output)
+    if not found["exact"] or found["here"] != count - silent:
+        raise Failed(f"{count - silent} are left, the board shows {found['here']}")
+    board, listed = found["board"], found["listed"] or [0.0]
+    return {
+        "median_ms": percentile(board, 0.5), "p99_ms": percentile(board, 0.99), "worst_ms": max(board),
+        "first_ms": min(board), "listed_ms": percentile(listed, 0.5), "changes": len(board), "states": found["states"],
+        "cpu_s": cpu,
+    }  # fmt: skip
+
+
+def _class_of(crowd: Crowd, count: int, seconds: float) -> int:
+    """They join, come and go, and every tenth falls silent for good; the number of those. All others end up here."""
+    for number in range(count):
+        crowd.join(hello(number))
+        crowd.pump(0, AT_ONCE)
+    crowd.until(lambda: crowd.registered == count, "registered")
+    crowd.ping_all()
+    numbers = dict(zip(crowd.members, range(count)))
+    away: Deque[Tuple[float, int]] = deque()
+    silent: Set[Member] = set()
+    begun = now = time.monotonic()
+    beats = deque((begun + number / count, member) for number, member in enumerate(crowd.members))
+    moves = 0
+    while now < begun + seconds + REST_OF_CLASS or away:
+        crowd.pump(0.005)
+        now = time.monotonic()
+        while beats and now >= beats[0][0]:
+            due, member = beats.popleft()
+            if member.closed and member in numbers and member not in silent:
+                raise Failed("somebody was lost who did beat; the machine is too busy for this measurement")
+            if member in numbers and member not in silent:
+                member.socket.send(PING_LINE)
+                beats.append((due + 1.0, member))
+        if now < begun + seconds and moves < (now - begun) * MOVES:
+            moves += 1
+            while crowd.members[0] in silent:
+                crowd.members.append(crowd.members.pop(0))
+            member = crowd.members[0]
+            if moves % 10 == 0 and len(silent) < count // 10:
+                silent.add(member)
+            else:
+                away.append((now + AWAY, numbers.pop(member)))
+                if moves % 2:
+                    member.socket.send(LEAVE_LINE)
+                crowd.leave(member)
+        if away and now >= away[0][0]:
+            number = away.popleft()[1]
+            member = crowd.join(hello(number))
+            numbers[member] = number
+            beats.append((beats[-1][0], member))
+    return len(silent)
 
 
 def _beat(

@@ -62,12 +62,16 @@ def _rollcall(one_cpu: bool) -> Callable[[int, Path, Dict[str, Any]], List[str]]
     return command
 
 
-def _with_class(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
-    """The same server with a class of 1,000, and its record; its times are those of a server without one."""
-    names = folder / "crowd.txt"
-    names.write_text("".join(f"Student {number}\n" for number in range(1000)))
-    command = _rollcall(True)(port, folder, {"lesson_interval": 60, "lesson_timeout": 120, **settings})
-    return [*command, "--class", str(names)]
+def _with_class(count: int) -> Callable[[int, Path, Dict[str, Any]], List[str]]:
+    """The same server with a class, and its record; its times are those of a server without one."""
+
+    def command(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
+        names = folder / "crowd.txt"
+        names.write_text("".join(f"Student {number}\n" for number in range(count)))
+        words = _rollcall(True)(port, folder, {"lesson_interval": 60, "lesson_timeout": 120, **settings})
+        return [*words, "--class", str(names)]
+
+    return command
 
 
 def _naive(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
@@ -139,7 +143,8 @@ def _ceiling(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
 
 ROLLCALL = Server("rollcall", _rollcall(True), REGISTER_2)
 TLS = Server("TLS", _rollcall(True), REGISTER_2, tls=True, reason_against=_no_tls)
-WITH_CLASS = Server("rollcall, a class", _with_class)
+WITH_CLASS = Server("rollcall, a class", _with_class(1000))
+SMALL_CLASS = Server("a class of 200", _with_class(200))
 TWO_CPUS = Server("two cpus", _rollcall(False), REGISTER_2)
 NAIVE = Server("naive", _naive)
 WS_THREADS = Server("websockets threads", _websockets("threads"), UPGRADE, FRAME, reason_against=_no_websockets)

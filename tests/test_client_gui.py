@@ -550,7 +550,8 @@ def test_a_teacher_removes_somebody_and_makes_a_code_for_a_substitute(tmp_path: 
         me.window.menus.menu.invoke("Show the address")
         assert acts[2:] == [BoardLink()] and me.window.acts.sign.address == "h:1"
         acts.pop()
-        me.window.acts.follow(Done("board_link", None, "10.0.0.5:1", "/board?link=pDq0"))
+        me.window.acts.follow(Done("board_link", None, "10.0.0.5:1", "/board?link=pDq0", ("0" * 64 + "  a.exe",)))
+        assert me.window.acts.sign._sums == ("0" * 64 + "  a.exe",), "as this connection has brought them"
         assert me.root.clipboard_get() == "http://h:1/board?link=pDq0" and "pDq0" not in me.log
         me.window.acts.sign.close()
         me.window.acts.follow(Notice("kicked", "somebody of that name was removed", 7))

@@ -2,6 +2,9 @@
 
 Debian: ``apt install chromium chromium-driver``. Where one of them is missing `needs_chromium` skips the test and says
 so. The browser has a profile of its own, which goes with it, and no network but this machine's.
+
+Whether people with disabilities can use a page is looked at by axe-core (Deque Systems, MPL 2.0), which comes in the
+package axe-playwright-python; nothing else of that is used.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Type
@@ -29,6 +33,18 @@ _DRIVER, _CHROMIUM = shutil.which("chromedriver"), shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(
     _DRIVER is None or _CHROMIUM is None, reason="Chromium and its driver are missing: apt install chromium-driver"
 )
+
+
+_AXE = find_spec("axe_playwright_python")
+
+needs_axe = pytest.mark.skipif(_AXE is None, reason="axe-core is missing: pip install --no-deps axe-playwright-python")
+
+_RUN_AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ["violations"]}).then(
+  found => done(found.violations.flatMap(one => one.nodes.map(node => one.id + ": " + node.html + " " +
+    node.failureSummary))), error => done(["axe: " + error]));
+"""
 
 
 class Chromium:
@@ -94,6 +110,13 @@ class Chromium:
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script returns; it works in pages without JavaScript, too."""
         return self._do("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def violations(self) -> List[str]:
+        """What axe-core has to say against the page: rules of WCAG 2.2 and what is good practice."""
+        assert _AXE is not None and _AXE.origin is not None
+        source = Path(_AXE.origin).with_name("axe.min.js").read_text(encoding="utf-8")
+        found: List[str] = self._do("POST", "/execute/async", {"script": source + _RUN_AXE, "args": []})
+        return found
 
     def text(self, selector: str) -> str:
         """The visible text of the first element that is selected."""

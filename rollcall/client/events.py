@@ -162,6 +162,7 @@ class Done:
     ref: Optional[int]
     note: str
     code: str = field(default="", repr=False)
+    sums: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,7 @@ _KINDS: Dict[type, str] = {
 def told(message: Message) -> Optional[Event]:
     """What the server tells a member or a teacher beside roster and heartbeat, as an event; None for anything else."""
     if isinstance(message, messages.Done):
-        return Done(message.act, message.ref, message.note, message.code)
+        return Done(message.act, message.ref, message.note, message.code, message.sums or ())
     if isinstance(message, messages.Denied):
         return Denied(message.act, message.ref, message.message)
     if isinstance(message, ClassList):

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from rollcall.client.asker import Arrived, Asker, Sent, Way
+from rollcall.client.trust import Trust
 from rollcall.program.os_errors import reason
 from rollcall.wire.address import Address
 from rollcall.wire.clock import monotonic
@@ -51,6 +52,9 @@ READS = 500
 
 STUCK_AFTER = 2.0
 """Seconds that the thread has to end. It waits for nobody."""
+
+
+NOBODY = Trust()
 
 
 @dataclass(frozen=True)
@@ -99,21 +103,34 @@ class Asking:
 FinderEvent = Union[Found, Gone, Asking]
 
 
-def to_json(event: FinderEvent) -> Dict[str, Any]:
-    """The event as a JSON object; ``event`` names its kind."""
+def was_met(server: Server, trust: Trust) -> bool:
+    """Whether it says to be a server that was met before. A hint, as all that it says: a fingerprint is no secret, and
+    only who has the key to it can be joined as that server."""
+    return server.fingerprint != "" and trust.find(server.fingerprint) is not None
+
+
+def met_words(server: Server, trust: Trust) -> str:
+    """That for people."""
+    return "met before" if was_met(server, trust) else "not met before"
+
+
+def to_json(event: FinderEvent, trust: Trust = NOBODY) -> Dict[str, Any]:
+    """The event as a JSON object; ``event`` names its kind. ``trust`` has the servers that were met."""
     if isinstance(event, Asking):
         return {"event": "asking", **asdict(event)}
     fields = {**asdict(event.server), "addresses": [str(one) for one in event.server.addresses]}
+    fields["met"] = was_met(event.server, trust)
     return {"event": "found" if isinstance(event, Found) else "gone", **fields}
 
 
-def describe(event: FinderEvent) -> str:
+def describe(event: FinderEvent, trust: Trust = NOBODY) -> str:
     """The event as one line for people."""
     if isinstance(event, Found):
         server = event.server
         where = "on this computer" if server.own else ""
         here = f"{server.here} here" if server.here is not None else ""
-        facts = ", ".join(filter(None, ("closed" if server.closed else "open", here, where)))
+        met = met_words(server, trust)
+        facts = ", ".join(filter(None, ("closed" if server.closed else "open", here, where, met)))
         return f"{server.addresses[0]}  {printable(server.name)}  ({facts})"
     if isinstance(event, Gone):
         return f"{event.server.addresses[0]}  {printable(event.server.name)}  (gone)"

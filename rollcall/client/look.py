@@ -20,6 +20,7 @@ from rollcall.client.events import Dropped, describe, to_json
 from rollcall.client.finder import Asking, Finder, FinderEvent, Found
 from rollcall.client.finder import describe as finder_line
 from rollcall.client.finder import to_json as finder_object
+from rollcall.client.known_file import met_before
 from rollcall.program.outlet import Outlet
 from rollcall.program.signals import Signals
 from rollcall.wire.address import Address
@@ -58,7 +59,7 @@ def _find(arguments: argparse.Namespace, signals: Signals, complaints: Outlet, o
         return 1
     except Cancelled:
         return 1
-    finder = Finder(happened, also)
+    finder, trust = Finder(happened, also), met_before()
     deadline = monotonic() + (arguments.seconds or LOOK_FOR)
     shown: Dict[str, str] = {}
     any_found = False
@@ -72,7 +73,7 @@ def _find(arguments: argparse.Namespace, signals: Signals, complaints: Outlet, o
                 event = happened.get(timeout=min(STEP, left))
             except queue.Empty:
                 continue
-            line = json.dumps(finder_object(event)) if arguments.json else finder_line(event)
+            line = json.dumps(finder_object(event, trust)) if arguments.json else finder_line(event, trust)
             about = "" if isinstance(event, Asking) else event.server.key
             if shown.get(about) != line:  # people need not see that a server has one more address
                 output.put(line)

@@ -25,7 +25,7 @@ from rollcall.wire.class_messages import (
     SaveClass,
     SetClass,
 )
-from rollcall.wire.messages import SUBSTITUTE, TEACHER, TYPES, BoardLink, Denied, Done, Kick, Substitute
+from rollcall.wire.messages import MAX_SUMS, SUBSTITUTE, TEACHER, TYPES, BoardLink, Denied, Done, Kick, Substitute
 from rollcall.wire.text import counted, quoted
 
 log = logging.getLogger("rollcall.acts")
@@ -117,7 +117,10 @@ def _board_link(asker: Asker, message: BoardLink) -> Done:
     path = room.viewers.link() if room.viewers.closed else "/board"
     text = "board_link: %s got a link to the board"  # not which one: it is a secret
     room.journal.note(log, logging.INFO, text, asker.label, about=asker.address, member=True)
-    return Done("board_link", message.ref, str(address), path)
+    # What a page in the clear shows, somebody on the network may have put there; this connection is a teacher's.
+    offers = room.downloads.offers()[:MAX_SUMS]
+    sums = tuple(f"{offer.sum}  {offer.name}" for offer in offers if offer.sum)
+    return Done("board_link", message.ref, str(address), path, sums or None)
 
 
 def _about_class(name: str) -> Callable[[Asker, Any], Done]:

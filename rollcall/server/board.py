@@ -179,8 +179,10 @@ class _Answer:
             extra = [("Set-Cookie", cookie)] if cookie else []
             self._send(303, _HTML, b"", [("Location", "/board"), *extra])
             return
-        rev, entries = self._room.roster.snapshot()
-        state = board_state(rev, entries, self._may_see_names(head), self._room.classroom.current())
+        roster = self._room.roster
+        roster.expire_gone(self._room.clock())
+        rev, entries, gone = roster.snapshot()
+        state = board_state(rev, entries, self._may_see_names(head), self._room.classroom.current(), gone)
         page = board_page(self._place, state, self._room.downloads.folder is not None)
         self._page(200, page, BOARD_POLICY)
 

@@ -5,8 +5,9 @@ standard, "Server-sent events"), never as a difference: whoever missed ten of th
 that is slow, or comes back, is right with the next event. Each is encoded once for all boards (``roster_lines.py``).
 
 It shows what may be seen from across a room: names and states, no addresses. Teachers are not counted: they take the
-roll. Who has no name (version 1 of the protocol) is a number. Where there is a class the rules are the projector's: who
-is here by the name of the list, in short; who is missing is a number, never a name; so are guests. A browser that may
+roll. Who has no name (version 1 of the protocol) is a number, and so is who has gone. The rules are the projector's:
+names are short where that tells who it is, and where there is a class it is the name of the list; who is missing is a
+number, never a name; so are guests. A browser that may
 not see names gets the number of people, and nothing of the class. No state, no threads.
 """
 
@@ -18,6 +19,7 @@ import time
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from protocol import HERE, LATE, Entry
@@ -53,8 +55,9 @@ class Tile:
 @dataclass(frozen=True)
 class BoardState:
     """What a board shows. ``named`` is False where it may show numbers only, and there are no ``tiles`` then; ``here``
-    and ``late`` add up to everybody; the ``unnamed`` are counted among both; ``at`` is the server's time of day. With a
-    class they are of the ``listed``, and ``absent`` and ``other`` say in numbers and words where the rest is."""
+    and ``late`` add up to everybody; the ``unnamed`` are counted among both; ``at`` is the server's time of day.
+    ``absent`` says how many have gone. With a class all are of the ``listed``, and ``absent`` and ``other`` say in
+    numbers and words where the rest is."""
 
     rev: int
     here: int
@@ -84,9 +87,11 @@ class BoardState:
         return self.here + self.late + self.guests > 0
 
 
-def board_state(rev: int, entries: List[Entry], named: bool, the_class: Optional[ClassList] = None) -> BoardState:
+def board_state(
+    rev: int, entries: List[Entry], named: bool, the_class: Optional[ClassList] = None, gone: int = 0
+) -> BoardState:
     """The board of this snapshot. ``named`` says whether names may be seen. ``the_class`` is the class, if there is
-    one: then who is here is whom it says."""
+    one: then who is here, and who is not, is whom it says. Otherwise so many have ``gone``."""
     if named and the_class is not None:
         return _class_state(rev, the_class)
     people = [entry for entry in entries if entry.role == MEMBER]
@@ -94,9 +99,11 @@ def board_state(rev: int, entries: List[Entry], named: bool, the_class: Optional
     tiles: Tuple[Tile, ...] = ()
     if named and len(people) <= MAX_TILES:
         named_people = sorted((entry for entry in people if entry.name), key=lambda entry: sort_key(entry.name))
-        tiles = tuple(Tile(entry.id, entry.name, entry.state == LATE) for entry in named_people)
+        short = Counter(short_name(entry.name) for entry in named_people)
+        tiles = tuple(Tile(entry.id, _tile_name(entry.name, short), entry.state == LATE) for entry in named_people)
     unnamed = len(people) - len(tiles) if tiles else sum(not entry.name for entry in people)
-    return BoardState(rev, len(people) - late, late, unnamed, named, tiles, time.strftime("%H:%M"))
+    absent = f"{gone} gone" if gone and named else ""
+    return BoardState(rev, len(people) - late, late, unnamed, named, tiles, time.strftime("%H:%M"), absent=absent)
 
 
 def _class_state(rev: int, the_class: ClassList) -> BoardState:
@@ -106,13 +113,18 @@ def _class_state(rev: int, the_class: ClassList) -> BoardState:
     shown = [(name, state == SILENT) for name, state in names if state in (HERE, SILENT)]
     short = Counter(short_name(name) for name, _ in shown)
     tiles = (
-        Tile(number, short_name(name) if short[short_name(name)] == 1 else name, is_late)
+        Tile(number, _tile_name(name, short), is_late)
         for number, (name, is_late) in enumerate(sorted(shown, key=lambda one: sort_key(one[0])))
     )
     return BoardState(
         rev, here, late, 0, True, tuple(tiles) if len(shown) <= MAX_TILES else (), time.strftime("%H:%M"),
         the_class.listed, the_class.guests, _words(counts, _ABSENT), _words(counts, _ELSE),
     )  # fmt: skip
+
+
+def _tile_name(name: str, short: Mapping[str, int]) -> str:
+    """As the projector has it: in short where that tells who it is. ``short`` counts the short names."""
+    return short_name(name) if short[short_name(name)] == 1 else name
 
 
 def _words(counts: Mapping[str, int], states: Sequence[str]) -> str:
@@ -127,9 +139,12 @@ def board_event(state: BoardState) -> bytes:
     }  # fmt: skip
     if state.listed is not None:
         document.update(of=state.listed, guests=state.guests, absent=state.absent, other=state.other)
+    elif state.absent:
+        document.update(absent=state.absent)
     return b"data: " + json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n\n"
 
 
+@lru_cache(maxsize=4096)
 def sort_key(name: str) -> Tuple[object, ...]:
     """Names as people sort them: accents and capitals aside, "Student 2" before "Student 10"."""
     plain = unicodedata.normalize("NFKD", name).casefold()

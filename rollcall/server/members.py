@@ -69,10 +69,11 @@ class Sweep(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The whole roster at revision ``rev``."""
+    """The whole roster at revision ``rev``, and how many have ``gone`` and not come back (see ``departed.py``)."""
 
     rev: int
     entries: List[Entry]
+    gone: int
 
 
 class Changes(NamedTuple):

@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Callable, Deque, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from rollcall.server.journal import Journal
 from rollcall.server.roster import Roster
@@ -93,7 +93,7 @@ class Publisher:
         self._bell_in.setblocking(False)
         self._stopping = False
         self._ended = False
-        # True while the class may be another than boards show. It is lowered before the class is read.
+        # True while the class, or how many have gone, may be another than boards show. Lowered before that is read.
         self._class_moved = False
         # From here on: the publisher's thread only.
         self._stuck = Stuck(self._bell, clock)
@@ -102,6 +102,7 @@ class Publisher:
         self._asking: Dict[Connection, float] = {}  # who has asked too soon, and when its snapshot is due
         self._behind = False
         self._board_line = b""  # what all boards were told; empty if that differs
+        self._gone_end: Optional[float] = None  # when somebody who went counts no more
         self._pushed_rev = 0
         self._next_push = 0.0
 
@@ -193,6 +194,7 @@ class Publisher:
         now = self._clock()
         self._answer_resyncs(now)
         self._drop_slow(now)
+        self._count_gone(now)
         if self._dirty() and now >= self._next_push:
             self._push(now)
 
@@ -205,6 +207,8 @@ class Publisher:
         stalled = [connection.stalled_for(now) for connection in self._stuck]
         if stalled:
             patience.append(SLOW_AFTER - max(stalled))
+        if self._seen[BOARD] and self._gone_end is not None:
+            patience.append(self._gone_end - now)
         return max(0.0, min(patience)) if patience else None
 
     def _dirty(self) -> bool:
@@ -247,38 +251,43 @@ class Publisher:
         begun = time.thread_time()
         rev, listed = self._roster.rev, self._roster.list_rev
         self._behind = False
-        self._look_at_class()
-        for form, peers in self._seen.items():
-            wanted = listed if form == VERSION_1 else rev
-            behind = [
-                (connection, seen)
-                for connection, seen in peers.items()
-                if (seen < wanted or seen == NEVER) and not connection.backlogged
-            ]
-            # All lines first, then the sends: while it sends the roster moves on, and every revision that the
-            # connections are apart is one more line to encode.
-            lines = {seen: self._lines.line(form, seen) for seen in {seen for _, seen in behind}}
-            if form == BOARD and any(line != self._board_line for _, line in lines.values()):
-                self._board_line = b""  # not every board is told this
-            for number, (connection, seen) in enumerate(behind, 1):
-                if number % SENDS_PER_BREATH == 0:
-                    time.sleep(BREATH)
-                if not connection.backlogged:
-                    peers[connection], line = lines[seen]
-                    if connection.send(line) == BACKLOGGED:
-                        self._watch(connection)
+        moved, self._class_moved = self._class_moved and bool(self._seen[BOARD]), False
+        behind = [one for form in FORMS for one in self._who_is_behind(form, listed if form == VERSION_1 else rev)]
+        # All lines first, of one moment of the roster, then the sends, the boards' among the first: while it sends the
+        # roster moves on, and every revision that the connections are apart is one more line to encode.
+        self._lines.begin([(form, seen) for form, _, seen in behind] + ([(BOARD, NEVER)] if moved else []))
+        if moved and self._is_news_for_boards():
+            behind = [*self._who_is_behind(BOARD, rev), *(one for one in behind if one[0] != BOARD)]
+        lines = {(form, seen): self._lines.line(form, seen) for form, seen in {(one[0], one[2]) for one in behind}}
+        if any(form == BOARD and line != self._board_line for (form, _), (_, line) in lines.items()):
+            self._board_line = b""  # not every board is told this
+        for number, (form, connection, seen) in enumerate(behind, 1):
+            if number % SENDS_PER_BREATH == 0:
+                time.sleep(BREATH)
+            if not connection.backlogged:
+                self._seen[form][connection], line = lines[form, seen]
+                if connection.send(line) == BACKLOGGED:
+                    self._watch(connection)
         self._lines.forget()  # snapshots of thousands need not wait in memory for the next push
         self._pushed_rev = rev
         self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * (time.thread_time() - begun))
 
-    def _look_at_class(self) -> None:
-        """Boards are behind if the class is not what they were told last."""
-        moved, self._class_moved = self._class_moved, False
-        if moved:
-            line = self._lines.line(BOARD, NEVER)[1]
-            if line != self._board_line:
-                self._board_line = line
-                self._seen[BOARD] = dict.fromkeys(self._seen[BOARD], NEVER)
+    def _who_is_behind(self, form: str, rev: int) -> List[Tuple[str, Connection, int]]:
+        """Who can take a line of this form and has not seen that revision, with what was seen."""
+        return [
+            (form, connection, seen)
+            for connection, seen in self._seen[form].items()
+            if (seen < rev or seen == NEVER) and not connection.backlogged
+        ]
+
+    def _is_news_for_boards(self) -> bool:
+        """Boards are behind if the class, or the number of those who have gone, is not what they were told last."""
+        line = self._lines.line(BOARD, NEVER)[1]
+        if line == self._board_line:
+            return False
+        self._board_line = line
+        self._seen[BOARD] = dict.fromkeys(self._seen[BOARD], NEVER)
+        return True
 
     def _watch(self, connection: Connection) -> None:
         if not self._ended and connection.backlogged:
@@ -291,6 +300,13 @@ class Publisher:
         self._stuck.remove(connection)
         if result == SENT and self._peers_with(connection):
             self._behind = True
+
+    def _count_gone(self, now: float) -> None:
+        """Who went long ago is not counted any more on boards."""
+        if self._seen[BOARD]:
+            self._gone_end = self._roster.next_gone_end
+            if self._gone_end is not None and self._gone_end <= now and self._roster.expire_gone(now):
+                self._class_moved = True
 
     def _drop_slow(self, now: float) -> None:
         for connection in [connection for connection in self._stuck if connection.stalled_for(now) >= SLOW_AFTER]:

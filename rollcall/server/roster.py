@@ -2,7 +2,7 @@
 
 The roster is the heart of the server and knows nothing of sockets, threads or wall time. It owns the last-seen
 dict and its one lock. Handler threads call `open`, `register`, `renew` and `remove`; the sweeper thread calls
-`sweep`; the publisher thread calls `snapshot` and `changes_since`. Every method decides under the lock and returns
+`sweep`; the publisher thread calls `view`. Every method decides under the lock and returns
 what is to be done; the caller does it afterwards.
 
 A *session* is one connection; a *member* is one row of the roster. A session has a *lease*: until its registration
@@ -27,9 +27,10 @@ import heapq
 import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
-from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Deque, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from protocol import HERE, LATE, LOST, Departure, Entry
+from rollcall.server.departed import Departed
 from rollcall.server.members import Caller, Changes, Expired, Joined, Known, Snapshot, Sweep
 from rollcall.server.seats import RosterFull, Seats
 from rollcall.server.tokens import Tokens
@@ -127,6 +128,7 @@ class Roster:
         self._instances: Dict[str, int] = {}
         self._departed: OrderedDict[str, Tuple[Optional[int], int]] = OrderedDict()
         self._seats = Seats(max_clients, max_per_address)
+        self._gone = Departed()
         self._next_member = 1
         # To be read without the lock, too: one word, and a stale value is only an older truth. No properties: every
         # pong tells the revision.
@@ -278,7 +280,25 @@ class Roster:
     def snapshot(self) -> Snapshot:
         """Everyone, in the order of arrival."""
         with self._lock:
-            return Snapshot(self.rev, [member.entry for member in self._members.values()])
+            return self._snapshot_locked()
+
+    def view(self, seen: Iterable[int], whole: bool) -> Tuple[Optional[Snapshot], Dict[int, Optional[Changes]]]:
+        """One moment for all: what leads from each of these revisions to now, as `changes_since` has it, and everyone,
+        if ``whole`` or if there is a revision from which nothing leads."""
+        with self._lock:
+            changes = {rev: self._changes_locked(rev) for rev in seen}
+            return self._snapshot_locked() if whole or None in changes.values() else None, changes
+
+    def expire_gone(self, now: float) -> bool:
+        """Forget who went long ago. True if there was somebody, so that fewer are gone now."""
+        with self._lock:
+            return self._gone.expire(now)
+
+    @property
+    def next_gone_end(self) -> Optional[float]:
+        """When `expire_gone` has something to do (monotonic); None for never, as far as is known."""
+        with self._lock:
+            return self._gone.next_end
 
     def changes_since(self, rev: int) -> Optional[Changes]:
         """What changed after revision ``rev``, each member once, as it is now.
@@ -287,21 +307,27 @@ class Roster:
         between is in ``down`` although the reader never knew it; that is harmless.
         """
         with self._lock:
-            count = self.rev - rev
-            if not 0 <= count <= len(self._log) or count > 2 * len(self._members) + 16:
-                return None
-            start = len(self._log) - count
-            last: Dict[int, Optional[str]] = {}
-            for index in range(start, len(self._log)) if count < 64 else ():
-                member_id, reason = self._log[index]
-                last[member_id] = reason
-            if count >= 64:  # a deque is slow in its middle; one copy is cheaper then
-                last.update(list(self._log)[start:])
-            up = [self._members[member_id].entry for member_id, reason in last.items() if reason is None]
-            down = [Departure(member_id, reason) for member_id, reason in last.items() if reason is not None]
-            return Changes(self.rev, up, down)
+            return self._changes_locked(rev)
 
     # --- the caller holds the lock ----------------------------------------------------------------------------
+
+    def _snapshot_locked(self) -> Snapshot:
+        return Snapshot(self.rev, [member.entry for member in self._members.values()], len(self._gone))
+
+    def _changes_locked(self, rev: int) -> Optional[Changes]:
+        count = self.rev - rev
+        if not 0 <= count <= len(self._log) or count > 2 * len(self._members) + 16:
+            return None
+        start = len(self._log) - count
+        last: Dict[int, Optional[str]] = {}
+        for index in range(start, len(self._log)) if count < 64 else ():
+            member_id, reason = self._log[index]
+            last[member_id] = reason
+        if count >= 64:  # a deque is slow in its middle; one copy is cheaper then
+            last.update(list(self._log)[start:])
+        up = [self._members[member_id].entry for member_id, reason in last.items() if reason is None]
+        down = [Departure(member_id, reason) for member_id, reason in last.items() if reason is not None]
+        return Changes(self.rev, up, down)
 
     def _known_locked(self, instance: str) -> Tuple[Optional[int], int]:
         """The member of this instance, here or gone, and its newest attempt."""
@@ -324,6 +350,10 @@ class Roster:
             self._instances[caller.instance] = member_id
             self._departed.pop(caller.instance, None)
         self._seats.take(caller.role, caller.observed_ip)
+        if older is None:
+            self._gone.came(entry)
+        else:
+            self._gone.changed(older.entry, entry)
         self._last_seen[session.id] = now
         deadline = now + session.lease.late_after
         if deadline < session.queued_at:
@@ -372,6 +402,7 @@ class Roster:
             return None
         member = self._members.pop(session.member_id)
         self._forget_locked(member)
+        self._gone.went(member.entry, self._clock())
         self._change_locked(session.member_id, reason, listed=True)
         return member.entry
 

@@ -218,7 +218,7 @@ class Acts:
         """The server's answer to that: where others reach it, and the link."""
         address = browsers_address(self._window.model.address, done.note)
         link = link_of(address, done.code)
-        self.sign.show(address)
+        self.sign.show(address, done.sums)
         if link:
             self._window.clipboard.copy(link)
             once = " It works once." if "?" in link else ""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import queue
-from typing import Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
-from rollcall.client.finder import Finder, FinderEvent, Found, Gone, Server
+from rollcall.client.finder import Finder, FinderEvent, Found, Gone, Server, met_words
+from rollcall.client.trust import Trust
 from rollcall.window.examination import Examination
 from rollcall.window.join import FoundRoom
 from rollcall.wire.address import DEFAULT_PORT, Address, parse_address
@@ -32,15 +33,17 @@ class Rooms:
             self._servers.pop(event.server.key, None)
         return isinstance(event, (Found, Gone))
 
-    def listed(self) -> List[FoundRoom]:
-        """All of them, for the card."""
-        return [_room(server) for server in self._servers.values()]
+    def listed(self, trust: Trust) -> List[FoundRoom]:
+        """All of them, for the card. ``trust`` has the servers that were met before."""
+        return [_room(server, trust) for server in self._servers.values()]
 
 
 class FoundRooms:
-    """``servers`` were used before: whoever stands there by digits is asked, wherever it is."""
+    """``servers`` were used before: whoever stands there by digits is asked, wherever it is. ``trust`` tells which were
+    met."""
 
-    def __init__(self, servers: Sequence[str]) -> None:
+    def __init__(self, servers: Sequence[str], trust: Callable[[], Trust]) -> None:
+        self._trust = trust
         self._also = by_digits(servers)
         self._finder: Optional[Finder] = None
         self._examination: Optional[Examination] = None
@@ -62,7 +65,7 @@ class FoundRooms:
         is_changed = False
         while not self._events.empty():
             is_changed = self._rooms.take(self._events.get_nowait()) or is_changed
-        return self._rooms.listed() if is_changed else None
+        return self._rooms.listed(self._trust()) if is_changed else None
 
     def examine(self, server: str, phase: str) -> None:
         """Find out why that server is not reached, or why none is found. What is said holds for this ``phase`` of the
@@ -88,7 +91,7 @@ class FoundRooms:
 
     def name_of(self, server: str) -> str:
         """What the server at this address calls itself, if it answers."""
-        return next((room.name for room in self._rooms.listed() if room.address == server.strip()), "")
+        return next((room.name for room in self._rooms.listed(self._trust()) if room.address == server.strip()), "")
 
     def stop(self) -> None:
         """Look no more; what was found is forgotten."""
@@ -114,11 +117,12 @@ def _is_ipv4(text: str) -> bool:
         return False
 
 
-def _room(server: Server) -> FoundRoom:
+def _room(server: Server, trust: Trust) -> FoundRoom:
     facts = [f"{server.here} here"] if server.here is not None else []
     if server.closed:
         facts.append("needs a code")
     if server.own:
         facts.append("this computer")
+    facts.append(met_words(server, trust))
     address = str(server.addresses[0])
     return FoundRoom(address, server.name or address, " · ".join(facts), server.closed)

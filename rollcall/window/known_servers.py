@@ -9,19 +9,16 @@ read now may be whole: it is left as it is. One thread only.
 from __future__ import annotations
 
 import json
-import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional
 
 from rollcall.client.device import device_id, machine_id, new_random_part
+from rollcall.client.known_file import MAX_FILE, NAME, parse
 from rollcall.client.trust import MAX_SERVERS, Trust
 from rollcall.program import files
 from rollcall.wire.text import printable
-
-MAX_FILE = 256 * 1024
-"""Bytes: 32 servers with keys have a tenth of it."""
 
 
 class KnownServers:
@@ -29,7 +26,7 @@ class KnownServers:
     is; None keeps everything for this run only."""
 
     def __init__(self, folder: Optional[Path]) -> None:
-        self._path = None if folder is None else folder / "known-servers.json"
+        self._path = None if folder is None else folder / NAME
         self.trust = Trust()
         self._may_write = True
         self._random = ""
@@ -61,7 +58,7 @@ class KnownServers:
         if self._path is None:
             return ""
         try:
-            trust, random = _parse(files.read(self._path, MAX_FILE + 1))
+            trust, random = parse(files.read(self._path, MAX_FILE + 1))
         except OSError as error:
             self._may_write = isinstance(error, FileNotFoundError)
             return ""  # none yet; or not to be read now, and what is in it must not be lost
@@ -85,19 +82,3 @@ class KnownServers:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with files.locked(self._path.with_name(self._path.name + ".lock")):
                 files.replace(self._path, (json.dumps(content, indent=2) + "\n").encode())
-
-
-def _parse(data: bytes) -> Tuple[Trust, str]:
-    """Raises ValueError with the reason."""
-    if len(data) > MAX_FILE:
-        raise ValueError(f"it is larger than {MAX_FILE // 1024} KiB")
-    try:
-        content = json.loads(data.decode())
-    except (ValueError, RecursionError):
-        raise ValueError("it is not JSON") from None
-    if not isinstance(content, dict):
-        raise ValueError("it is not a JSON object")
-    random = content.get("device")
-    if not isinstance(random, str) or not re.fullmatch("[0-9a-f]{32}", random):
-        raise ValueError('"device" must be 32 hexadecimal digits')
-    return Trust.from_json(content.get("servers")), random

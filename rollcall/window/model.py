@@ -21,19 +21,13 @@ from protocol import KICKED, LATE, LEFT, LOST, REPLACED, Entry
 from rollcall.client import events
 from rollcall.client.events import Event
 from rollcall.window.diary import CONNECTION, PEOPLE, Diary
-from rollcall.window.likeness import Likeness, Likenesses, likeness_of
 from rollcall.wire.address import Address
 from rollcall.wire.fields import MAX_INTEGER
+from rollcall.wire.likeness import GONE_FOR, MAX_GONE, Likeness, Likenesses, likeness_of
 from rollcall.wire.messages import MEMBER
 from rollcall.wire.text import counted
 
 OFFLINE, CONNECTING, CONNECTED, RECONNECTING, REFUSED = "offline", "connecting", "connected", "reconnecting", "refused"
-
-GONE_FOR = 300.0
-"""Seconds that a member who went is still shown."""
-
-MAX_GONE = 500
-"""Members shown who went; the oldest make room."""
 
 BEATS = 120
 """Heartbeats whose round trips are kept."""

@@ -11,6 +11,7 @@ came, and a ``denied`` ends nothing. ``ref`` is a number of the asker's choice, 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
@@ -98,14 +99,22 @@ class BoardLink:
     ref: Optional[int] = None
 
 
+MAX_SUMS, MAX_SUM_LINE = 20, 330
+"""Files whose sums a teacher is told, and characters of each: a name has at most 255."""
+
+_SUM = re.compile(r"[0-9a-f]{64}  \S")
+
+
 @dataclass(frozen=True)
 class Done:
-    """An act was done. ``note`` is what its teacher should know about it."""
+    """An act was done. ``note`` is what its teacher should know about it, ``sums`` what is handed out here: of each
+    file a line of its SHA-256, two spaces and its name."""
 
     act: str
     ref: Optional[int] = None
     note: str = ""
     code: str = ""
+    sums: Optional[Tuple[str, ...]] = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +190,13 @@ def _said(fields: Mapping[str, Any], key: str, limit: int) -> str:
     return printable(value, limit) if isinstance(value, str) else ""
 
 
+def _sums(fields: Mapping[str, Any]) -> Optional[Tuple[str, ...]]:
+    """Lines as ``sha256sum`` writes them; what is none is left out."""
+    sums = fields.get("sums")
+    found = [one for one in sums[:MAX_SUMS] if isinstance(one, str)] if isinstance(sums, list) else []
+    return tuple(printable(one, MAX_SUM_LINE) for one in found if _SUM.match(one)) or None
+
+
 def _names(fields: Mapping[str, Any]) -> Optional[Tuple[str, ...]]:
     names = fields.get("names")
     if names is None:
@@ -218,7 +234,8 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Around]] = {
     "substitute": lambda fields: Substitute(_ref(fields)),
     "board_link": lambda fields: BoardLink(_ref(fields)),
     "done": lambda fields: Done(
-        read.text(fields, "act", MAX_TEXT), _ref(fields), _said(fields, "note", 1000), _said(fields, "code", MAX_TEXT)
+        read.text(fields, "act", MAX_TEXT), _ref(fields), _said(fields, "note", 1000), _said(fields, "code", MAX_TEXT),
+        _sums(fields),
     ),
     "denied": lambda fields: Denied(read.text(fields, "act", MAX_TEXT), _said(fields, "message", 1000), _ref(fields)),
     "notice": lambda fields: Notice(

@@ -33,6 +33,7 @@ from rollcall.client.finder import (
     describe,
     to_json,
 )
+from rollcall.client.trust import KnownServer, Trust
 from rollcall.program.os_errors import number_of
 from rollcall.server.settings import ServerConfig
 from rollcall.wire.address import Address
@@ -371,7 +372,12 @@ def test_a_flood_of_answers_with_stolen_questions_is_bounded() -> None:
 
 def test_names_are_shown_without_what_moves_the_line() -> None:
     server = Server("k", (Address("10.0.0.2"),), "Room\u200b 12", True, None, False, "app", 2, "", False)
-    assert describe(Found(server)) == "10.0.0.2:8080  Room\\u200b 12  (closed)"
+    assert describe(Found(server)) == "10.0.0.2:8080  Room\\u200b 12  (closed, not met before)"
+    known = replace(server, fingerprint="cd" * 32)
+    met = Trust((KnownServer("cd" * 32, "Another name"),))
+    assert describe(Found(known), met).endswith("(closed, met before)") and to_json(Found(known), met)["met"] is True
+    assert "not met before" in describe(Found(known), Trust((KnownServer("ef" * 32),)))
+    assert to_json(Found(known))["met"] is False and to_json(Found(server), met)["met"] is False
     assert "gone" in describe(Gone(server))
     assert to_json(Found(server))["addresses"] == ["10.0.0.2:8080"] and to_json(Gone(server))["event"] == "gone"
     assert to_json(Asking(("eth0",), "p")) == {"event": "asking", "cards": ("eth0",), "problem": "p"}
@@ -443,7 +449,7 @@ def test_the_program_lists_the_servers_and_says_when_there_is_none() -> None:
         with server_in(teacher):
             with student.program(ROOT / "client.py", "--find", "--for", "0.5") as client:
                 assert client.wait() == 0
-                assert client.lines == ["asking eth0", "192.168.5.2:8080  Room 12  (open, 0 here)"]
+                assert client.lines == ["asking eth0", "192.168.5.2:8080  Room 12  (open, 0 here, not met before)"]
             with student.program(ROOT / "client.py", "--find", "--json", "localhost") as client:
                 client.wait_for_line('"found"')
                 assert client.stop() == 0

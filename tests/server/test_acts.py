@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import logging
 import time
 from pathlib import Path
@@ -193,8 +194,15 @@ class TestBoardLink:
         with room_with_keys(tmp_path, teacher_code=TEACH, board=False) as (_, port), teacher_in(port) as teacher:
             assert "board = false" in act(teacher, type="board_link")["message"]
         monkeypatch.setattr(acts, "reachable_addresses", lambda host, port: [Reachable(Address("10.0.0.5", port))])
-        with room_with_keys(tmp_path, teacher_code=TEACH) as (_, port), teacher_in(port) as teacher:
-            assert act(teacher, type="board_link")["note"] == f"10.0.0.5:{port}"
+        folder = tmp_path / "downloads"
+        folder.mkdir()
+        room = room_with_keys(tmp_path, teacher_code=TEACH, downloads=str(folder))
+        with room as (_, port), teacher_in(port) as teacher:
+            done = act(teacher, type="board_link")
+            assert done["note"] == f"10.0.0.5:{port}" and "sums" not in done
+            (folder / "rollcall client.exe").write_bytes(b"x")
+            total = hashlib.sha256(b"x").hexdigest()
+            assert act(teacher, type="board_link")["sums"] == [f"{total}  rollcall client.exe"]
 
 
 class TestSubstitute:

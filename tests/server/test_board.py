@@ -22,10 +22,11 @@ from rollcall.server import board
 from rollcall.server.downloads import BLOCK
 from rollcall.server.settings import ServerConfig
 from rollcall.wire.connection import Connection, trace_line
+from rollcall.wire.likeness import GONE_FOR
 from server import RollcallServer
 from tests.closed_room import JOIN, room_with_keys
 from tests.conftest import _sockets
-from tests.helpers import PATIENCE, RawClient, running_server, wait_until
+from tests.helpers import PATIENCE, RawClient, ShiftedClock, running_server, wait_until
 
 WINDOWS = "User-Agent: Mozilla/5.0 (Windows NT 10.0)\r\n"
 
@@ -334,7 +335,30 @@ def test_the_board_follows_who_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
                 old.register()
                 assert [name for _, name, _ in browser.event_with(unnamed=1)["tiles"]] == ["Ann"]
             ann.send({"type": "leave"})
-            assert browser.event_with(here=0, late=0)["tiles"] == []
+            assert browser.event_with(here=0, late=0, absent="2 gone")["tiles"] == []
+            assert b'id="absent">2 gone</span>' in ask(port, "GET /board")[2]
+            with RawClient(port) as back:
+                back.register("Ann")
+                browser.event_with(here=1, absent="1 gone")
+
+
+def test_who_went_long_ago_is_not_counted_any_more_though_nothing_else_happens() -> None:
+    clock = ShiftedClock()
+    with running_server(clock=clock) as (server, port), Browser(port, "GET /board/events") as browser:
+        for name in ("Ann Lee", "Ann Loo"):
+            with RawClient(port) as one:
+                one.register(name)
+                assert [shown for _, shown, _ in browser.event_with(here=1)["tiles"]] == ["Ann L."]
+        browser.event_with(here=0, absent="2 gone")
+        clock.shift += GONE_FOR + PATIENCE
+        server.room.publisher._ring()
+        assert "absent" not in browser.event()
+        server.room.viewers.closed = True
+        with RawClient(port) as one, Browser(port, "GET /board/events") as numbers:
+            one.register("Ann Lee")
+            numbers.event_with(here=1)
+            one.close()
+            assert numbers.event_with(here=0).get("absent") is None, "nothing but how many are here"
 
 
 def test_the_board_is_exact_while_a_class_joins_leaves_is_cut_off_and_dies() -> None:

@@ -14,7 +14,7 @@ import pytest
 from rollcall.server.settings import ServerConfig
 from server import RollcallServer
 from tests.helpers import RawClient, running_server, wait_until
-from tests.webdriver import Chromium, needs_chromium
+from tests.webdriver import Chromium, needs_axe, needs_chromium
 
 pytestmark = needs_chromium
 
@@ -155,6 +155,45 @@ def test_the_wall_can_be_read_from_eight_metres(browser: Chromium, people: int, 
             assert 20 < len(first) < people and browser.text("#pager").startswith("Page 1 of ")
             browser.run("document.querySelector('#pager').click()")
             assert browser.text("#pager").endswith("go on"), "pages can be held"
+
+
+@needs_axe
+def test_axe_finds_nothing_on_any_page_at_any_size_in_light_and_in_dark(browser: Chromium, tmp_path: Path) -> None:
+    (tmp_path / "classes").mkdir()
+    (tmp_path / "classes" / "7b.txt").write_text("".join(f"Student {number}\n" for number in range(30)))
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / "rollcall-client-9-linux.tar.gz").write_bytes(b"x")
+    (tmp_path / "downloads" / "rollcall-client-9-windows.exe").write_bytes(b"x")
+
+    def look_at(path: str, ready: str = "body", host: str = "127.0.0.1", most: int = 2) -> None:
+        browser.open(f"http://{host}:{port}{path}")
+        wait_until(lambda: browser.run("return !!document.querySelector(arguments[0])", ready), ready)
+        looks = ((SIZES[0], False), (SIZES[2], True), (SIZES[0], True), (SIZES[2], False))
+        for (width, height), dark in looks[:most]:
+            browser.look_like(width, height, dark)
+            assert browser.violations() == [], (path, host, width, dark)
+
+    folders = {"downloads": str(tmp_path / "downloads"), "classes": str(tmp_path / "classes")}
+    settings: Dict[str, Any] = {**folders, "heartbeat_interval": 0.5, "connection_timeout": 60}
+    with running_server(**settings) as (server, port):
+        with RawClient(port) as ann, RawClient(port) as silent, RawClient(port) as guest:
+            for client, name in ((ann, "Student 1"), (silent, "Student 2"), (guest, "Zoe Lee")):
+                client.register(name, roster=False)
+            with RawClient(port) as gone:
+                gone.register("Ben")
+            look_at("/board", "#absent:not([hidden])", most=4)
+            browser.run("document.documentElement.lang = ''")
+            assert "html-has-lang" in browser.violations()[0], "it looks"
+            server.room.open_classroom()
+            server.room.classroom.choose(["7b"])
+            look_at("/board", "#other:not([hidden])", most=4)
+            server.room.viewers.closed = True
+            look_at("/board", ".numbers")
+        look_at("/", most=4)
+        look_at("/nothing")
+        look_at("/", host="foreign.localhost")
+        assert browser.text("h1") == "Misdirected Request"
+        browser.complaints()
 
 
 def test_a_board_that_loses_the_server_keeps_its_picture_and_comes_back(browser: Chromium) -> None:

@@ -86,6 +86,7 @@ def test_every_board_gets_the_whole_state_encoded_once() -> None:
     lines = RosterLines(roster, "epoch")
     roster.open(1)
     roster.register(1, Caller("Ann", "h", 1, "h"))
+    lines.begin([(BOARD, NEVER)])
     first = lines.line(BOARD, NEVER)
     assert lines.line(BOARD, 0) is first and first[0] == roster.rev and b'"Ann"' in first[1]
     assert b"Ann" not in lines.line(BOARD_NUMBERS, 0)[1]

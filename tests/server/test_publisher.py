@@ -20,7 +20,7 @@ from rollcall.server.journal import Journal
 from rollcall.server.members import Caller
 from rollcall.server.publisher import PUSH_INTERVAL, RESYNC_INTERVAL, SLOW_AFTER, Publisher
 from rollcall.server.roster import Roster
-from rollcall.server.roster_lines import PACKED, VERSION_1, VERSION_2
+from rollcall.server.roster_lines import BOARD, PACKED, VERSION_1, VERSION_2
 from rollcall.wire.connection import Connection
 from tests.helpers import PATIENCE, ShiftedClock, wait_until
 from tests.server.test_stuck import MOST, Broken, FailsBeyond, RefusesBeyond
@@ -49,6 +49,11 @@ class Peer:
     def message(self) -> Dict[str, Any]:
         fields = json.loads(self._file.readline())
         assert isinstance(fields, dict)
+        return fields
+
+    def message_of_board(self) -> Dict[str, Any]:
+        fields = json.loads(self._file.readline()[len(b"data: ") :])
+        assert self._file.readline() == b"\n" and isinstance(fields, dict)
         return fields
 
     def follow(self, rev: int) -> None:
@@ -276,6 +281,32 @@ def test_no_line_is_made_for_who_cannot_take_it(monkeypatch: pytest.MonkeyPatch)
         h.join()
         h.assert_exact(awake)
         assert made == [rev], "one step for the one that is awake, nothing for the other"
+
+
+def test_a_board_and_a_window_are_told_the_same_revisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    with house() as h:
+        window, board = h.peer(PACKED), h.peer(BOARD)
+        revisions: Dict[str, List[int]] = {PACKED: [], BOARD: []}
+        line = h.publisher._lines.line
+
+        def meanwhile(form: str, seen: int) -> Tuple[int, bytes]:
+            if len(revisions[BOARD]) < 5:
+                h.join()  # the roster moves on between two lines of a push
+            found = line(form, seen)
+            if form in revisions and found[0] not in revisions[form]:
+                revisions[form].append(found[0])
+            return found
+
+        monkeypatch.setattr(h.publisher._lines, "line", meanwhile)
+        h.join()
+        pushed = "the last push"
+        wait_until(lambda: len(revisions[BOARD]) >= 5 and h.publisher._pushed_rev == h.roster.rev, pushed)
+        h.assert_exact(window)
+        event = board.message_of_board()
+        while event["rev"] != window.view.rev:
+            event = board.message_of_board()
+        assert len(event["tiles"]) == len(window.view.entries) == len(h.roster.snapshot().entries)
+        assert revisions[PACKED] == revisions[BOARD]
 
 
 def test_a_bug_in_a_push_is_logged_and_the_next_push_makes_up_for_it(

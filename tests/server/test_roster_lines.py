@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollcall.server.members import Caller
 from rollcall.server.roster import Roster
-from rollcall.server.roster_lines import NEVER, PACKED, VERSION_1, VERSION_2, RosterLines
+from rollcall.server.roster_lines import BOARD, NEVER, PACKED, VERSION_1, VERSION_2, Line, RosterLines
 
 
 def join(roster: Roster, session: int) -> None:
@@ -12,15 +12,20 @@ def join(roster: Roster, session: int) -> None:
     assert roster.register(session, Caller(f"Student {session}", "h", 1, "h")) is not None
 
 
+def line(lines: RosterLines, form: str, seen: int) -> Line:
+    lines.begin([(form, seen)])
+    return lines.line(form, seen)
+
+
 def test_an_entry_is_encoded_once_as_long_as_it_is_the_same() -> None:
     roster = Roster()
     lines = RosterLines(roster, "epoch")
     join(roster, 1)
-    lines.line(VERSION_2, NEVER)
+    line(lines, VERSION_2, NEVER)
     lines.forget()
     first = lines._fragments[1]
     join(roster, 2)
-    lines.line(VERSION_2, NEVER)
+    line(lines, VERSION_2, NEVER)
     assert lines._fragments[1] is first
 
 
@@ -31,7 +36,7 @@ def test_those_who_come_and_go_are_not_kept_for_ever() -> None:
         sessions = range(60 * turn, 60 * turn + 60)
         for session in sessions:
             join(roster, session)
-        lines.line(VERSION_2, NEVER)  # nobody follows with deltas, which say who has gone
+        line(lines, VERSION_2, NEVER)  # nobody follows with deltas, which say who has gone
         lines.forget()
         assert len(lines._fragments) <= 2 * 60 + 100 + 60
         for session in sessions:
@@ -43,10 +48,10 @@ def test_who_has_gone_is_forgotten_with_the_line_that_says_so() -> None:
     lines = RosterLines(roster, "epoch")
     join(roster, 1)
     join(roster, 2)
-    rev, _ = lines.line(VERSION_2, NEVER)
+    rev, _ = line(lines, VERSION_2, NEVER)
     roster.remove(1, "left")
     lines.forget()
-    lines.line(VERSION_2, rev)
+    line(lines, VERSION_2, rev)
     assert list(lines._fragments) == [2]
 
 
@@ -54,10 +59,26 @@ def test_one_line_is_for_all_who_want_the_same_until_the_push_is_over() -> None:
     roster = Roster()
     lines = RosterLines(roster, "epoch")
     join(roster, 1)
+    lines.begin([*((form, NEVER) for form in (VERSION_1, VERSION_2, PACKED)), (VERSION_2, 0)])
     for form in (VERSION_1, VERSION_2, PACKED):
         assert lines.line(form, NEVER) is lines.line(form, NEVER)
     assert lines.line(VERSION_1, NEVER) is lines.line(VERSION_1, 0), "version 1 has full lists only"
     before = lines.line(VERSION_2, 0)
     lines.forget()
     join(roster, 2)
-    assert lines.line(VERSION_2, 0) != before
+    assert line(lines, VERSION_2, 0) != before
+
+
+def test_lines_of_one_moment_lead_to_the_same_revision_whatever_happens_meanwhile() -> None:
+    roster = Roster()
+    lines = RosterLines(roster, "epoch")
+    join(roster, 1)
+    roster.remove(1, "left")
+    join(roster, 2)
+    wanted = [(VERSION_2, 2), (VERSION_1, 0), (BOARD, NEVER), (PACKED, NEVER)]
+    lines.begin(wanted)
+    for number, (form, seen) in enumerate(wanted):
+        join(roster, 10 + number)
+        assert lines.line(form, seen)[0] == 3
+    assert b"Student 2" in lines.line(BOARD, NEVER)[1] and b"Student 10" not in lines.line(BOARD, NEVER)[1]
+    assert b'"absent":"1 gone"' in lines.line(BOARD, NEVER)[1]

@@ -116,6 +116,7 @@ class RosterMachine(RuleBasedStateMachine):
             watcher.seen, watcher.wants_resync = NEVER, False
         if watcher.seen == self.roster.rev:
             return
+        self.lines.begin([(watcher.form, watcher.seen)])
         watcher.seen, line = self.lines.line(watcher.form, watcher.seen)
         if lost:
             return

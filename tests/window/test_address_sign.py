@@ -51,6 +51,13 @@ def test_the_digits_fill_the_window_whatever_its_size() -> None:
             assert canvas.itemcget("address", "text") == "http://192.168.1.20:8080"
             assert 0.8 * width < right - left <= width or bottom - top > 0.35 * height
             assert left >= 0 and right <= width and bottom < height
+        assert shown._canvas.find_withtag("sums") == (), "who is no teacher is not told"
+        shown.show("192.168.1.20:8080", [f"{number:064x}  rollcall-{number}.exe" for number in range(8)])
+        root.update()
+        left, top, right, bottom = canvas.bbox("sums")
+        assert left >= 0 and right <= canvas.winfo_width() and top > canvas.winfo_height() // 2
+        text = canvas.itemcget("sums", "text")
+        assert f"{5:064x}  rollcall-5.exe" in text and "rollcall-6" not in text and "and 2 more" in text
         shown._window.event_generate("<Escape>")
         root.update()
         assert not shown.is_open and len(root.winfo_children()) == 0

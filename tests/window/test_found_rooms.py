@@ -9,6 +9,7 @@ import pytest
 
 from rollcall.client import asker
 from rollcall.client.finder import Asking, Found, Gone, Server
+from rollcall.client.trust import KnownServer, Trust
 from rollcall.window.examination import LOOKING
 from rollcall.window.found_rooms import FoundRooms, Rooms, by_digits
 from rollcall.window.join import FoundRoom
@@ -24,12 +25,15 @@ def server(key: str, **more: Any) -> Server:
 def test_rooms_come_and_go_with_what_there_is_to_know() -> None:
     rooms = Rooms()
     assert not rooms.take(Asking(("eth0",))), "nothing to show"
-    assert rooms.take(Found(server("1", closed=True))) and rooms.take(Found(server("2", here=None, own=True)))
-    assert rooms.listed() == [
-        FoundRoom("10.0.0.1:8080", "Room 1", "3 here · needs a code", closed=True),
-        FoundRoom("10.0.0.2:8080", "Room 2", "this computer"),
+    own = server("2", here=None, own=True, fingerprint="ab" * 32)
+    assert rooms.take(Found(server("1", closed=True))) and rooms.take(Found(own))
+    met = Trust((KnownServer("ab" * 32),))
+    assert rooms.listed(met) == [
+        FoundRoom("10.0.0.1:8080", "Room 1", "3 here · needs a code · not met before", closed=True),
+        FoundRoom("10.0.0.2:8080", "Room 2", "this computer · met before"),
     ]
-    assert rooms.take(Gone(server("1"))) and [room.name for room in rooms.listed()] == ["Room 2"]
+    assert rooms.listed(Trust())[1].note == "this computer · not met before"
+    assert rooms.take(Gone(server("1"))) and [room.name for room in rooms.listed(met)] == ["Room 2"]
 
 
 def test_who_was_used_before_is_asked_where_it_stands_by_digits() -> None:
@@ -41,7 +45,7 @@ def test_a_room_of_this_computer_is_found_while_that_is_wanted(monkeypatch: pyte
     """Nothing is sent but over the loopback interface."""
     ways = asker.ways()
     monkeypatch.setattr(asker, "ways", lambda: ways[:1])
-    found = FoundRooms([])
+    found = FoundRooms([], Trust)
     with running_server(name="Room 12") as (_, port):
         assert found.look(False) is None
         seen: List[FoundRoom] = []
@@ -57,7 +61,7 @@ def test_a_room_of_this_computer_is_found_while_that_is_wanted(monkeypatch: pyte
 
 def test_who_finds_none_is_told_why_and_what_to_do_until_they_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asker, "ways", lambda: [])
-    found = FoundRooms([])
+    found = FoundRooms([], Trust)
     assert found.examined("offline") == ""
     found.examine(f"127.0.0.1:{free_port()}", "offline")
     assert found.examined("offline") == LOOKING

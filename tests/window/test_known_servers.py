@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from rollcall.client.known_file import MAX_FILE
 from rollcall.client.trust import KnownServer, Trust
 from rollcall.program import files
-from rollcall.window.known_servers import MAX_FILE, KnownServers
+from rollcall.window.known_servers import KnownServers
 from rollcall.wire.scram_keys import ClientKeys
 from tests.helpers import held_open
 

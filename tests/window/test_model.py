@@ -26,8 +26,6 @@ from rollcall.window.model import (
     BEATS,
     CONNECTED,
     CONNECTING,
-    GONE_FOR,
-    MAX_GONE,
     OFFLINE,
     RECONNECTING,
     UNKNOWN,
@@ -37,6 +35,7 @@ from rollcall.window.model import (
 )
 from rollcall.window.people import of_row
 from rollcall.window.words import status, title
+from rollcall.wire.likeness import GONE_FOR, MAX_GONE
 
 WALL = 1_700_000_000.0
 NOTHING: Tuple[object, ...] = ([], [], {})

@@ -5,8 +5,9 @@ stand beside it. Name and addresses tell that it is the same, but only as long a
 themselves "student" behind one address may be any three, and who of them has gone must stay visible. So a *likeness*
 stands for one member until two that have it are in the roster at once.
 
-Plain state for one thread, as the model that owns it. Bounded by the rows that the model shows: a likeness that no row
-has any more is forgotten.
+The window's model has the rows, and so has the roster, which counts them for the boards: both say the same. Plain state
+for one thread, or for whoever holds the owner's lock. Bounded by those rows: a likeness that none has any more is
+forgotten.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Tuple
 
 from protocol import Entry
+
+GONE_FOR = 300.0
+"""Seconds that a member who went is still shown."""
+
+MAX_GONE = 500
+"""Members shown who went; the oldest make room."""
 
 Likeness = Tuple[str, str, str]
 

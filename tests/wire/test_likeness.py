@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import Entry
-from rollcall.window.likeness import Likeness, Likenesses, likeness_of
+from rollcall.wire.likeness import Likeness, Likenesses, likeness_of
 
 ANN: Likeness = ("Ann", "10.0.0.1", "10.0.0.1")
 
