@@ -25,12 +25,13 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Callable, Deque, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from protocol import HERE, LATE, LOST, Departure, Entry
 from rollcall.server.departed import Departed
+from rollcall.server.instances import Instances
 from rollcall.server.members import Caller, Changes, Expired, Joined, Known, Snapshot, Sweep
 from rollcall.server.seats import RosterFull, Seats
 from rollcall.server.tokens import Tokens
@@ -43,10 +44,6 @@ LATE_AFTER = 1.5
 VERSION_1_INTERVAL = 60.0
 """Seconds between two pings of a version 1 client, whatever the server says. With a lease of less than twice that, half
 of the lease is taken for it."""
-
-DEPARTED = 1024
-"""Instances that are remembered after their members went, or when they found no seat, at least: a call of theirs may
-still wait to be read."""
 
 SWEEP_BATCH = 500
 """Leases that one sweep looks at under the lock, so that a mass expiry never holds up the heartbeats."""
@@ -74,11 +71,10 @@ class _Session:
 
 @dataclass
 class _Member:
-    __slots__ = ("attempt", "device_id", "entry", "instance", "session_id")
+    __slots__ = ("device_id", "entry", "instance", "session_id")
     entry: Entry
     session_id: int
     instance: str
-    attempt: int
     device_id: str
 
 
@@ -102,7 +98,6 @@ class Roster:
         clock: Callable[[], float] = monotonic,
         tokens: Optional[Tokens] = None,
     ) -> None:
-        self._max_clients = max_clients
         interval_1 = min(VERSION_1_INTERVAL, version_1_timeout / 2)
         self._leases = {
             0: _Lease(min(heartbeat_interval, registration_timeout), registration_timeout, registration_timeout),
@@ -123,10 +118,7 @@ class Roster:
         self._deadlines: List[Tuple[float, int]] = []
         # What `_last_seen` was when a session got an extra interval: as long as it is the same, it gets no other.
         self._extended: Dict[int, float] = {}
-        # The member of each instance that is here; for those that went, or found no seat, its id (None: it never had
-        # one) and its newest attempt.
-        self._instances: Dict[str, int] = {}
-        self._departed: OrderedDict[str, Tuple[Optional[int], int]] = OrderedDict()
+        self._instances = Instances(max_clients)
         self._seats = Seats(max_clients, max_per_address)
         self._gone = Departed()
         self._next_member = 1
@@ -168,7 +160,7 @@ class Roster:
             session = self._sessions.get(session_id)
             if session is None or session.member_id is not None:
                 return None
-            known, newest = self._known_locked(caller.instance)
+            known, newest = self._instances.newest(caller.instance)
             if caller.attempt < newest:
                 self._drop_session_locked(session_id)
                 return None
@@ -179,7 +171,7 @@ class Roster:
                 full = self._seats.missing(caller.role, caller.observed_ip)
                 if full:
                     self._drop_session_locked(session_id)
-                    self._refused_locked(caller, known)
+                    self._instances.refused(caller.instance, caller.attempt)
                     raise RosterFull(full)
             if older is not None:
                 self._drop_session_locked(older.session_id)
@@ -329,13 +321,6 @@ class Roster:
         down = [Departure(member_id, reason) for member_id, reason in last.items() if reason is not None]
         return Changes(self.rev, up, down)
 
-    def _known_locked(self, instance: str) -> Tuple[Optional[int], int]:
-        """The member of this instance, here or gone, and its newest attempt."""
-        member_id = self._instances.get(instance)
-        if member_id is not None:
-            return member_id, self._members[member_id].attempt
-        return self._departed.get(instance, (None, 0))
-
     def _seat_locked(self, session: _Session, member_id: int, caller: Caller, older: Optional[_Member]) -> Entry:
         """Make ``session`` that of the member, whose row begins or goes on."""
         now = self._clock()
@@ -345,10 +330,8 @@ class Roster:
         entry = Entry(ip, caller.port, member_id, caller.name, caller.observed_ip, since, HERE, caller.role)
         session.member_id = member_id
         session.lease = self._leases[caller.version]
-        self._members[member_id] = _Member(entry, session.id, caller.instance, caller.attempt, caller.device_id)
-        if caller.instance:
-            self._instances[caller.instance] = member_id
-            self._departed.pop(caller.instance, None)
+        self._members[member_id] = _Member(entry, session.id, caller.instance, caller.device_id)
+        self._instances.came(caller.instance, member_id, caller.attempt)
         self._seats.take(caller.role, caller.observed_ip)
         if older is None:
             self._gone.came(entry)
@@ -363,23 +346,8 @@ class Roster:
 
     def _forget_locked(self, member: _Member) -> None:
         """This member's row ends or is taken over: the tables that find it by something else forget it."""
-        if member.instance:
-            del self._instances[member.instance]
-            self._remember_locked(member.instance, member.entry.id, member.attempt)
+        self._instances.went(member.instance)
         self._seats.give_back(member.entry.role, member.entry.observed_ip)
-
-    def _refused_locked(self, caller: Caller, member_id: Optional[int]) -> None:
-        """Its client hears that there is no seat, and calls again later: what it called before is void all the same."""
-        if caller.instance in self._instances:
-            self._members[self._instances[caller.instance]].attempt = caller.attempt
-        elif caller.instance:
-            self._departed.pop(caller.instance, None)
-            self._remember_locked(caller.instance, member_id, caller.attempt)
-
-    def _remember_locked(self, instance: str, member_id: Optional[int], attempt: int) -> None:
-        self._departed[instance] = (member_id, attempt)
-        if len(self._departed) > max(DEPARTED, self._max_clients):
-            self._departed.popitem(last=False)
 
     def _queue_locked(self, session: _Session, deadline: float) -> None:
         session.queued_at = deadline

@@ -8,8 +8,9 @@ from typing import Any, List, Optional
 import pytest
 
 from protocol import LEFT, Departure
+from rollcall.server.instances import REMEMBERED
 from rollcall.server.members import Caller, Joined
-from rollcall.server.roster import DEPARTED, GONE, RENEWED, RETURNED, SWEEP_BATCH, Roster
+from rollcall.server.roster import GONE, RENEWED, RETURNED, SWEEP_BATCH, Roster
 from rollcall.server.seats import TEACHERS, RosterFull
 from rollcall.server.tokens import Tokens
 from tests.helpers import FakeClock, Guarded
@@ -321,10 +322,10 @@ def test_an_instance_that_is_here_is_not_made_somebody_else_by_a_token() -> None
 
 def test_what_is_remembered_of_those_who_went_is_bounded() -> None:
     house = House(max_clients=10)
-    for number in range(DEPARTED + 50):
+    for number in range(REMEMBERED + 50):
         house.join(instance=f"{number:032}", attempt=1)
         house.roster.remove(house.last, "left")
-    assert len(house.roster._departed) == DEPARTED and not house.roster._instances
+    assert len(house.roster._instances._gone) == REMEMBERED and not house.roster._instances._here
 
 
 # --- version 1 --------------------------------------------------------------------------------------------------------
@@ -492,8 +493,10 @@ def test_changes_are_the_same_however_many(count: int) -> None:
 def test_nothing_is_touched_without_the_lock() -> None:
     house = House(max_per_address=2)
     roster, lock = house.roster, house.roster._lock
-    for name in ("_last_seen", "_sessions", "_members", "_extended", "_instances", "_departed"):
+    for name in ("_last_seen", "_sessions", "_members", "_extended"):
         setattr(roster, name, Guarded(lock))
+    for name in ("_here", "_gone"):
+        setattr(roster._instances, name, Guarded(lock))
     setattr(roster._seats, "_per_address", Guarded(lock))  # noqa: B010 -- its type is that of a dict
     first = house.join("Ann", instance=ANN, attempt=1)
     ann = house.last
@@ -564,12 +567,12 @@ def test_a_call_older_than_a_return_after_going_is_refused() -> None:
 
 
 def test_the_oldest_of_those_who_went_are_forgotten_first() -> None:
-    house = House(max_clients=DEPARTED + 100)
-    for number in range(DEPARTED + 150):
+    house = House(max_clients=REMEMBERED + 100)
+    for number in range(REMEMBERED + 150):
         house.join(instance=f"{number:032}", attempt=1)
         house.roster.remove(house.last, "left")
-    remembered = house.roster._departed
-    assert len(remembered) == DEPARTED + 100, "as many as there may be members"
+    remembered = house.roster._instances._gone
+    assert len(remembered) == REMEMBERED + 100, "as many as there may be members"
     assert next(iter(remembered)) == f"{50:032}"
 
 
@@ -749,7 +752,7 @@ def test_who_was_here_and_finds_no_seat_is_the_same_member_later() -> None:
 def test_calls_that_find_no_seat_cost_no_memory() -> None:
     house = House(max_clients=1)
     house.join("Ben")
-    for number in range(3 * DEPARTED):
+    for number in range(3 * REMEMBERED):
         with pytest.raises(RosterFull):
             house.join(instance=f"{number:032}", attempt=1)
-    assert len(house.roster._departed) == DEPARTED
+    assert len(house.roster._instances._gone) == REMEMBERED

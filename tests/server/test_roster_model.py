@@ -131,7 +131,8 @@ class RosterMachine(RuleBasedStateMachine):
     def the_tables_agree(self) -> None:
         roster = self.roster
         named = {member.instance: member.entry.id for member in roster._members.values() if member.instance}
-        assert roster._instances == named and not set(named) & set(roster._departed)
+        assert {instance: member for instance, (member, _) in roster._instances._here.items()} == named
+        assert not set(named) & set(roster._instances._gone)
         assert set(roster._extended) <= set(roster._sessions)
         assert roster._late <= set(roster._sessions)
         assert set(roster._last_seen) == set(roster._sessions)
