@@ -10,7 +10,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Union
 
 from protocol import HERE, Message
 from rollcall.window.diary import minute_text
-from rollcall.window.model import Row
+from rollcall.window.members import Row
 from rollcall.window.people import MISSING, Person, of_class
 from rollcall.wire.class_messages import AboutClass, ClassList, LessonAct, PersonRow, SetClass
 

@@ -13,7 +13,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional
 
 from protocol import HERE, KICKED, LATE, LEFT, LOST, REPLACED
 from rollcall.window.diary import minute_text
-from rollcall.window.model import UNKNOWN, VANISHED, Row
+from rollcall.window.members import UNKNOWN, VANISHED, Row
 from rollcall.window.words import span_text
 from rollcall.wire.class_messages import PersonRow
 from rollcall.wire.text import counted

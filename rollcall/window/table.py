@@ -14,7 +14,7 @@ from tkinter import ttk
 from typing import Any, Callable, Dict, List, Tuple
 
 from protocol import HERE, LOST
-from rollcall.window.model import UNKNOWN
+from rollcall.window.members import UNKNOWN
 from rollcall.window.names import clipped
 from rollcall.window.parts import Tooltip
 from rollcall.window.people import GUESTS, MISSING, PRESENT, QUIET, SILENT, Person, since_text

@@ -13,7 +13,7 @@ import ipaddress
 import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from rollcall.window.model import UNKNOWN
+from rollcall.window.members import UNKNOWN
 from rollcall.window.names import fold, name_key
 from rollcall.window.people import GROUPS, GUESTS, PRESENT, RANK, Number, Person, since_text
 from rollcall.wire.clock import local_time

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from protocol import HERE, KICKED, LATE, LEFT, LOST, REASONS
-from rollcall.window.model import UNKNOWN, VANISHED, Row
+from rollcall.window.members import UNKNOWN, VANISHED, Row
 from rollcall.window.people import (
     ATTENTION,
     EXCUSED,

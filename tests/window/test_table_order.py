@@ -11,7 +11,7 @@ from typing import Any, List
 import pytest
 
 from protocol import HERE, KICKED, LATE, LEFT, LOST
-from rollcall.window.model import UNKNOWN, Row
+from rollcall.window.members import UNKNOWN, Row
 from rollcall.window.people import GUESTS, PRESENT, Person, numbers, of_row
 from rollcall.window.table_order import (
     ADDRESS,
