@@ -522,6 +522,26 @@ def test_who_sits_down_after_a_teacher_is_none(monkeypatch: pytest.MonkeyPatch, 
             me.window.model.forget()
 
 
+def test_a_code_in_the_environment_is_as_good_as_a_typed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    monkeypatch.setattr(client_gui, "Client", partial(Client, least_iterations=FEW))
+    monkeypatch.setenv("ROLLCALL_JOIN_CODE", "not a code!")
+    monkeypatch.setenv("ROLLCALL_TEACHER_CODE", "KDWH-9RTC-4MXF")
+    certificate = own_certificate(tmp_path / "server", "right")
+    with ClosedRoom(certificate) as room, driven(f"127.0.0.1:{room.port}", "Mia Lee", teacher=False) as me:
+        me.join.invoke()
+        assert me.window.notices.complaint.startswith("ROLLCALL_JOIN_CODE: "), "which says where it comes from"
+        monkeypatch.setenv("ROLLCALL_JOIN_CODE", CODE)
+        me.join.invoke()
+        me.until(lambda: me.face == STUDENT, "in, and nothing was typed")
+        texts = me.window.texts
+        assert texts.code.get() == "" and texts.given_code() == CODE
+        texts.teacher.set(True)
+        assert texts.given_code() == "KDWH-9RTC-4MXF"
+        texts.code.set("typed")
+        assert texts.given_code() == "typed", "what a person types comes first"
+
+
 def test_a_teacher_removes_somebody_and_makes_a_code_for_a_substitute(tmp_path: Path) -> None:
     with driven("127.0.0.1:1", settings=SettingsFile(tmp_path)) as me:
         acts: List[Any] = []

@@ -7,12 +7,14 @@ selected is kept outside of them, or carried over here. Belongs to the window an
 
 from __future__ import annotations
 
+import os
 import time
 import tkinter as tk
 from dataclasses import replace
 from tkinter import ttk
 from typing import Dict, List, Optional, Protocol, Sequence, Tuple
 
+from rollcall.client.command_line import JOIN_CODE, TEACHER_CODE
 from rollcall.client.trust import Trust
 from rollcall.window import words
 from rollcall.window.diary import Diary
@@ -32,6 +34,7 @@ from rollcall.window.table_order import TableOrder
 from rollcall.window.teacher_face import LogActions, TeacherActions, TeacherFace
 from rollcall.window.theme import Theme, set_text
 from rollcall.wire.address import Address
+from rollcall.wire.codes import UnfitCode, fold
 from rollcall.wire.messages import MEMBER
 
 CARD, STUDENT, TEACHER = "card", "student", "teacher"
@@ -88,6 +91,19 @@ class Texts:
         self.name.set("")
         self.code.set("")
         self.teacher.set(False)
+
+    def given_code(self) -> str:
+        """What was typed, or else what whoever started this program has given it in the environment, where others
+        cannot read it as on a command line. Raises ValueError for what can be no code there."""
+        variable = TEACHER_CODE if self.teacher.get() else JOIN_CODE
+        code = self.code.get()
+        if not code.strip():
+            code = os.environ.get(variable, "")
+            try:
+                fold(code)
+            except UnfitCode as error:
+                raise ValueError(f"{variable}: {error}") from None
+        return code
 
     def offer(self, servers: Sequence[str]) -> None:
         """Servers to choose from, the most recent first."""

@@ -3,7 +3,8 @@
 `Members` takes what the server says of people and keeps a `Row` for each. After the events of a turn the window takes
 what changed: `take_changes` gives the rows to show and the ids to take away since it last asked, so that a delta of one
 row costs one row. A member that went stays for `GONE_FOR` as a row that says how and when: a teacher wants to see who
-has just dropped out. Only its own return takes that row away: the same id, or the same likeness (see ``rollcall/wire/likeness.py``).
+has just dropped out. Only its own return takes that row away: the same id, or the same likeness (see ``likeness.py`` in
+``rollcall/wire``).
 
 Rows are known by ``base`` plus the member's id: a server that starts again gives the same ids to other people. ``now``
 is the monotonic clock in seconds, ``wall`` is Unix time. Plain state for one thread, as the model that owns it.

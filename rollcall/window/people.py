@@ -87,13 +87,18 @@ class Person:
         text = WORDS.get(self.state, f"– {self.state}")
         if self.state == SILENT and self.silent is not None:
             return f"{text} for {span_text(wall - self.silent)}"
-        if self.state in (LOST, LEFT, VANISHED) and self.arrived is not None:
-            return f"{text}, was here {span_text(self.stayed(wall))}"
+        if self.state in (LOST, LEFT, VANISHED) and self.arrived is not None and self.went is not None:
+            return f"{text}, was here {self._from_to()}"
         if self.state == HERE and self.late_by:
             text += f", late by {self.late_by} min"
         if self.computers > 1:
             text += f", {counted(self.computers, 'computer')}?"
         return f"{text}  •" if self.marked else text
+
+    def _from_to(self) -> str:
+        """``07:58–08:40``; within a minute how long."""
+        came, went = minute_text(self.arrived or 0.0), minute_text(self.went or 0.0)
+        return f"{came}–{went}" if came != went else span_text(self.stayed(0.0))
 
     @property
     def label(self) -> str:
@@ -138,12 +143,13 @@ def of_class(row: PersonRow, roster: Mapping[int, Row]) -> Person:
         key=row.key, name=row.name or row.typed, state=row.state, group=GUESTS if is_guest else group_of(row.state),
         since=row.since, went=row.since if row.state in GONE else None, late_by=round(row.late_by / 60),
         silent=row.since if row.state == SILENT else None, proposal=row.proposal, marked=bool(row.mark or row.note),
-        hint=_hint(row), member=member,
+        hint=_hint(row), member=member, arrived=row.came,
         computers=max(1, len(row.members)),
     )  # fmt: skip
     if there is None:
         return person
-    return replace(person, own=there.own, ip=there.ip, port=there.port, address=there.address, arrived=there.arrived)
+    arrived = there.arrived if row.came is None else row.came  # the class knows more than this run of the server
+    return replace(person, own=there.own, ip=there.ip, port=there.port, address=there.address, arrived=arrived)
 
 
 def _hint(row: PersonRow) -> str:
