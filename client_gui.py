@@ -338,7 +338,7 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnF
         elif not arguments.server:
             window.connect_as_before()
         if not arguments.no_find:
-            window.found = FoundRooms(window.memory.settings.servers, lambda: window.known.trust)
+            window.found = FoundRooms(lambda: window.known.trust)
         look()
         check()
         root.mainloop()

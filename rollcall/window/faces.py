@@ -182,7 +182,7 @@ class Faces:
     def say(self, model: ClientModel, notice: str, now: float, wall: float) -> None:
         """Let the face that is shown say how it stands. ``notice`` is what there is to say beside the connection."""
         found = self._window.found
-        rooms = found.look(self.kind == CARD) if found is not None else None
+        rooms = found.look(self.kind == CARD, self._texts.servers) if found is not None else None
         if rooms is not None:
             self._texts.rooms = rooms
         set_text(self._texts.status, notice or words.status(model, now))
