@@ -637,6 +637,12 @@ def test_a_class_is_shown_by_who_needs_attention_with_numbers_that_add_up() -> N
         me.until(lambda: me.teacher.step_link.cget("text") == "Pause the lesson", "what seems to have happened")
         me.press("<Return>", me.teacher.step_link)
         assert acts[-1] == LessonAct("pause")
+        rows = [PersonRow(name, name, state, class_name="7b") for name, state in (("Ann", "silent"), ("Ben", "missing"))]
+        me.window.acts.follow(listed(*rows))
+        me.until(lambda: me.headline() == "0 of 2 here · 1 not answering · 1 missing", "two of the class")
+        me.window._events.put(Disconnected("no answer for 12 s", None, True))
+        me.until(lambda: me.headline() == "1 of 2 last seen here · 1 missing", "nobody knows more")
+        assert bar.winfo_ismapped() and me.state(bar.lesson_button) == "disabled", "and nothing moves"
 
 
 def test_a_person_s_dialog_has_the_marks_the_note_and_who_a_guest_is() -> None:

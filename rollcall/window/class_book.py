@@ -11,7 +11,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Union
 from protocol import HERE, Message
 from rollcall.window.diary import minute_text
 from rollcall.window.members import Row
-from rollcall.window.people import MISSING, Person, of_class
+from rollcall.window.people import MISSING, Person, last_seen, of_class
 from rollcall.wire.class_messages import AboutClass, ClassList, LessonAct, PersonRow, SetClass
 
 Act = Union[Message, AboutClass]
@@ -102,9 +102,11 @@ class ClassBook:
             return Step(f"This looks like {known.comes}.", f"Take {known.comes}", SetClass((known.comes,)))
         return None
 
-    def people(self, rows: Mapping[int, Row]) -> List[Person]:
-        """Everybody to show; ``rows`` are those of the roster, by the server's ids."""
-        return [of_class(row, rows) for row in self.rows.values()]
+    def people(self, rows: Mapping[int, Row], is_fresh: bool) -> List[Person]:
+        """Everybody to show; ``rows`` are those of the roster, by the server's ids. Where that is not ``is_fresh``
+        (there is no connection), nobody knows who is here by now."""
+        people = [of_class(row, rows) for row in self.rows.values()]
+        return people if is_fresh else [last_seen(person) for person in people]
 
     def missing(self) -> List[str]:
         """Names of the list whom somebody may turn out to be."""

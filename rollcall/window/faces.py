@@ -207,9 +207,10 @@ class Faces:
     def _say_to_teacher(self, model: ClientModel, notice: str, now: float, wall: float) -> None:
         face = self.teacher
         people, room = list(self._order.people.values()), model.server_name or model.address
-        book, may_act = self._window.listing.book, model.role != MEMBER and model.phase == CONNECTED
+        book, is_teacher = self._window.listing.book, model.role != MEMBER
+        may_act = is_teacher and model.phase == CONNECTED
         face.table.work(wall)
-        face.show_class(book, may_act)
+        face.show_class(book, is_teacher, may_act)
         face.show_numbers(room, numbers(people, book.is_set))
         title = book.title() if book.is_set else room
         self.projector.show(title, people, book.is_set, model.phase == CONNECTED, now, wall)

@@ -6,7 +6,7 @@ One thread only, as the model and the order that it stands between.
 from __future__ import annotations
 
 from rollcall.window.class_book import ClassBook
-from rollcall.window.model import ClientModel
+from rollcall.window.model import CONNECTED, ClientModel
 from rollcall.window.people import of_row
 from rollcall.window.table_order import TableOrder
 
@@ -27,7 +27,7 @@ class Listing:
         is_another, self._seen = self._seen != book.changed, book.changed
         if book.is_set:
             if is_another or changes.shown or changes.gone:
-                self.order.replace(book.people(model.rows()))
+                self.order.replace(book.people(model.rows(), model.phase == CONNECTED))
         elif had_class:
             self.order.replace(map(of_row, model.all_rows()))
         else:

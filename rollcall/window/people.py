@@ -152,6 +152,14 @@ def of_class(row: PersonRow, roster: Mapping[int, Row]) -> Person:
     return replace(person, own=there.own, ip=there.ip, port=there.port, address=there.address, arrived=arrived)
 
 
+def last_seen(person: Person) -> Person:
+    """The same while there is no connection: who was here, answering or not, was last seen so."""
+    if person.state not in (HERE, SILENT):
+        return person
+    group = GUESTS if person.group == GUESTS else group_of(UNKNOWN)
+    return replace(person, state=UNKNOWN, group=group, since=person.arrived, silent=None)
+
+
 def _hint(row: PersonRow) -> str:
     """What a teacher should know, in one line each."""
     lines = [f"same computer as {row.same_computer}"] if row.same_computer else []
@@ -180,13 +188,15 @@ def numbers(people: List[Person], has_class: bool) -> List[Number]:
         add("warn", "not answering", SILENT)
         add("bad", "gone", *GONE)
         return found
-    here, total = count.get(HERE, 0), sum(count.values())
-    found.append(Number(f"{here} of {total} here", "good", frozenset((HERE,))))
+    total = sum(count.values())
+    if UNKNOWN in count:
+        found.append(Number(f"{count[UNKNOWN]} of {total} last seen here", "muted", frozenset((UNKNOWN,))))
+    else:
+        found.append(Number(f"{count.get(HERE, 0)} of {total} here", "good", frozenset((HERE,))))
     add("warn", "not answering", SILENT)
     add("bad", "lost", LOST, VANISHED)
     add("bad", "missing", MISSING)
     add("bad", "left", LEFT, KICKED, REPLACED)
-    add("muted", "last seen here", UNKNOWN)
     add("muted", "expected", EXPECTED)
     add("muted", "excused", EXCUSED)
     add("muted", "out", OUT)

@@ -38,6 +38,11 @@ def duration_text(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def stayed_text(person: Person, wall: float) -> str:
+    """How long somebody has been here, or was; empty where nobody knows."""
+    return "" if person.state == UNKNOWN or person.arrived is None else duration_text(person.stayed(wall))
+
+
 def _address_key(person: Person) -> Tuple[Any, ...]:
     """Addresses as numbers, so that .9 comes before .10; what is no address comes after them."""
     try:
@@ -137,7 +142,7 @@ def as_table(people: Iterable[Person], wall: float) -> str:
     """The people as lines whose cells are parted by tabs: pasted into a spreadsheet or a table, they are columns."""
     lines = ["\t".join(COLUMNS.values())]
     for person in people:
-        stayed = duration_text(person.stayed(wall))
+        stayed = stayed_text(person, wall)
         cells = (person.label, person.words(wall).rstrip(" •"), since_text(person), stayed, person.address)
         lines.append("\t".join(str(_harmless(cell)) for cell in cells))
     return "\n".join(lines) + "\n"

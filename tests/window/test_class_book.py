@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import List
 
-from rollcall.client.events import RosterReplaced
+from rollcall.client.events import Disconnected, RosterReplaced
 from rollcall.window.class_book import ClassBook
 from rollcall.window.diary import minute_text
 from rollcall.window.listing import Listing
 from rollcall.window.model import ClientModel
+from rollcall.window.people import numbers
 from rollcall.wire.class_messages import ClassList, LessonAct, PersonRow, SetClass, Vanished
 from tests.window.test_model import ANN, ARRIVAL, WALL, playing
 
@@ -31,6 +32,13 @@ def test_the_class_stands_in_place_of_the_roster_and_gives_it_back() -> None:
     listing.book.take(WHOLE)
     assert names(listing, model) == ["Ann here", "Ben missing"]
     assert listing.order.people["a"].address == "10.0.0.1:1", "what the roster knows of her"
+    model.apply(Disconnected("no answer", None, True), 0, WALL)
+    assert names(listing, model) == ["Ann unknown", "Ben missing"], "nobody knows who is here by now"
+    texts = [number.text for number in numbers(list(listing.order.people.values()), True)]
+    assert texts == ["1 of 2 last seen here", "1 missing"]
+    for event in ARRIVAL:
+        model.apply(event, 0, WALL)
+    assert names(listing, model) == ["Ann here", "Ben missing"]
     listing.book.take(replace(WHOLE, rev=2, whole=False, rows=(replace(ROWS[1], state="here"),), gone=("a",)))
     assert names(listing, model) == ["Ben here"]
     listing.book.take(ClassList(3, True, available=("7b",)))
