@@ -637,7 +637,8 @@ def test_a_class_is_shown_by_who_needs_attention_with_numbers_that_add_up() -> N
         me.until(lambda: me.teacher.step_link.cget("text") == "Pause the lesson", "what seems to have happened")
         me.press("<Return>", me.teacher.step_link)
         assert acts[-1] == LessonAct("pause")
-        rows = [PersonRow(name, name, state, class_name="7b") for name, state in (("Ann", "silent"), ("Ben", "missing"))]
+        known = (("Ann", "silent"), ("Ben", "missing"))
+        rows = [PersonRow(name, name, state, class_name="7b") for name, state in known]
         me.window.acts.follow(listed(*rows))
         me.until(lambda: me.headline() == "0 of 2 here · 1 not answering · 1 missing", "two of the class")
         me.window._events.put(Disconnected("no answer for 12 s", None, True))
