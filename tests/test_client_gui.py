@@ -1337,6 +1337,37 @@ def test_no_turn_takes_long_with_a_thousand_people(monkeypatch: pytest.MonkeyPat
         assert sorted(turns)[-2] < 0.05, f"the longest: {[round(1000 * seconds) for seconds in sorted(turns)[-5:]]} ms"
 
 
+def test_no_turn_takes_long_with_a_class_of_a_thousand() -> None:
+    """Nor while the projector shows it, whose letters Tk measures."""
+    names = [f"Student {number}" for number in range(1000)]
+    rows = [PersonRow(f"n:{name}", name, "here", class_name="7b", since=1.0, came=1.0) for name in names]
+    with teaching([]) as me:
+        turns: List[float] = []
+
+        def turn() -> None:
+            begun = time.process_time()
+            me.window._take_turn()
+            turns.append(time.process_time() - begun)
+            me.root.update()
+
+        me.window.acts.follow(listed(*rows))
+        turn()
+        while me.window.order.changed:
+            turn()
+        me.window.commands.project()
+        me.root.update()
+        turn()
+        begun = len(turns)
+        for number in range(30):
+            row = replace(rows[number], state="silent", since=2.0)
+            me.window.acts.follow(ClassListed(ClassList(number + 2, False, (row,), (), ("7b",))))
+            turn()
+        me.window.commands.project()
+        assert me.headline().startswith("970 of 1000 here · 30 not answering")
+        assert sorted(turns[begun:])[15] < 0.05, f"usually {round(1000 * sorted(turns[begun:])[15])} ms"
+        assert sorted(turns)[-3] < 0.1, f"the longest: {[round(1000 * seconds) for seconds in sorted(turns)[-5:]]} ms"
+
+
 def test_a_turn_that_fails_is_reported_and_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     with driven() as me:
         failures: List[Any] = []

@@ -213,7 +213,8 @@ class Faces:
         face.show_class(book, is_teacher, may_act)
         face.show_numbers(room, numbers(people, book.is_set))
         title = book.title() if book.is_set else room
-        self.projector.show(title, people, book.is_set, model.phase == CONNECTED, now, wall)
+        fresh, version = model.phase == CONNECTED, self._order.version
+        self.projector.show(title, people, version, book.is_set, fresh, now, wall)
         face.show_found()
         step = {REFUSED: words.AGAIN, RECONNECTING: words.NOW}.get(model.phase, "")
         trip = words.round_trip(model)

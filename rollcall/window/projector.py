@@ -19,6 +19,8 @@ from rollcall.window.projector_layout import DASHED, DOTTED, PAGE_FOR, Grid, Pic
 from rollcall.window.theme import Theme
 
 EMPTY = Picture("", (), ())
+MOST_WIDTHS = 5000
+"""Names whose width is kept."""
 
 
 class Projector:
@@ -29,10 +31,12 @@ class Projector:
         self._window: Optional[tk.Toplevel] = None
         self._canvas: Any = None
         self._picture = EMPTY
+        self._about: Tuple[Any, ...] = ()  # what the picture was made of
         self._as_of = 0.0  # wall time of the picture
         self._is_fresh = True
         self._drawn: Tuple[Any, ...] = ()
         self._page_since, self._page = 0.0, 0
+        self._widths: Dict[Tuple[str, int], float] = {}
         self._fonts: Dict[int, tk_font.Font] = {}  # of what is drawn
         self.shows_missing = False
 
@@ -72,14 +76,17 @@ class Projector:
         self.shows_missing = not self.shows_missing
 
     def show(
-        self, title: str, people: List[Person], has_class: bool, is_fresh: bool, now: float, wall: float
+        self, title: str, people: List[Person], version: int, has_class: bool, is_fresh: bool, now: float, wall: float
     ) -> None:
-        """Show these people. Where that is not ``is_fresh`` (there is no connection) the last picture stays."""
+        """Show these people, who are the same as long as the ``version`` is. Where that is not ``is_fresh`` (there is
+        no connection) the last picture stays."""
         if self._window is None:
             return
         self._is_fresh = is_fresh
-        if is_fresh or self._picture == EMPTY:
-            self._picture, self._as_of = picture(title, people, has_class, self.shows_missing), wall
+        if is_fresh or self._picture is EMPTY:
+            about, self._as_of = (title, version, has_class, self.shows_missing), wall
+            if about != self._about:
+                self._about, self._picture = about, picture(title, people, has_class, self.shows_missing)
         if now - self._page_since >= PAGE_FOR:
             self._page_since, self._page = now, self._page + 1
         self._draw()
@@ -87,6 +94,7 @@ class Projector:
     def redraw(self) -> None:
         """The look is another."""
         self._drawn = ()
+        self._widths.clear()
         if self._window is not None:
             self._draw()
 
@@ -109,13 +117,20 @@ class Projector:
         head = round(height / 18 * min(zoom, 1.5))
         top = margin + head + margin
         tiles = [*picture.tiles, *([Tile("", picture.guests, "", "muted", "")] if picture.guests else [])]
-        measure = self._font(head).measure
-        widest = max([measure(self._theme.drawable(tile.name)) / head for tile in tiles] or [1.0])
+        widest = max([self._width(tile.name, head) for tile in tiles] or [1.0])
         plan = grid(len(tiles), widest, width - 2 * margin, height - top - margin, height, zoom)
         page = self._page % plan.pages
         self._draw_head(clock, margin, head, width, f"{page + 1}/{plan.pages}" if plan.pages > 1 else "")
         on_page = max(1, plan.on_page(len(tiles)))
         self._draw_tiles(tiles[page * on_page :][:on_page], plan, (margin, top, width - margin, height - margin))
+
+    def _width(self, name: str, size: int) -> float:
+        """Of the name in letters of that height, as a part of it. Tk is asked once for each name: it takes its time."""
+        if (name, size) not in self._widths:
+            if len(self._widths) > MOST_WIDTHS:
+                self._widths.clear()
+            self._widths[name, size] = self._font(size).measure(self._theme.drawable(name)) / size
+        return self._widths[name, size]
 
     def _font(self, size: float) -> tk_font.Font:
         """Strong letters of that height. In use at once: Tk makes and forgets, for each question, what nobody uses."""

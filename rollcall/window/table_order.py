@@ -74,6 +74,8 @@ class TableOrder:
         self.number: Optional[Number] = None
         self.changed: Dict[str, None] = {}
         """Keys of those who are new, different or gone, in that order, until the table has shown it."""
+        self.version = 0
+        """Another number whenever somebody is new, different or gone."""
         self.moved: Dict[str, str] = {}
         self._names: Dict[str, Tuple[Any, ...]] = {}
 
@@ -83,17 +85,22 @@ class TableOrder:
             self.people[person.key] = person
             self._names[person.key] = (name_key(person.name), person.key)
             self.changed[person.key] = None
+            self.version += 1
         for key in gone:
             if self.people.pop(key, None) is not None:
                 del self._names[key]
                 self.changed[key] = None
+                self.version += 1
         self.moved.update(moved or {})
 
     def replace(self, people: Iterable[Person]) -> None:
         """Take these and nobody else; what is as before is no change."""
         new = {person.key: person for person in people}
-        gone = [key for key in self.people if key not in new]
-        self.update([person for key, person in new.items() if self.people.get(key) != person], gone)
+        self.revise(new.values(), [key for key in self.people if key not in new])
+
+    def revise(self, people: Iterable[Person], gone: Iterable[str]) -> None:
+        """As `update`; what is as before is no change."""
+        self.update([person for person in people if self.people.get(person.key) != person], gone)
 
     def sort_by(self, column: str) -> None:
         """A click on a heading: sort by that column, or the other way round if it is sorted by it already."""
