@@ -1345,6 +1345,7 @@ def test_no_turn_takes_long_with_a_class_of_a_thousand() -> None:
         turns: List[float] = []
 
         def turn() -> None:
+            me.root.after_cancel(me.window._turn)  # this one takes its place, and does not come beside it
             begun = time.process_time()
             me.window._take_turn()
             turns.append(time.process_time() - begun)
@@ -1401,6 +1402,9 @@ def test_the_projector_covers_the_screen_and_keeps_the_last_picture(tmp_path: Pa
             me.until(lambda: texts("name") == ["Mia L."] and texts("head")[1:] == ["1 here", "1 gone"], "a number")
             me.press("<m>", projector._window)
             me.until(lambda: texts("name") == ["Ann L.", "Mia L."] and "left" in texts("word"), "and the name")
+            for key, percent in (("<Control-plus>", 110), ("<Control-minus>", 100)):
+                me.press(key, projector._window)
+                assert me.window.theme.zoom == percent, "once, and not for ever: the key is this window's"
             me.press("<F11>", projector._window)
             assert not projector.is_open
             me.press("<F11>")

@@ -7,6 +7,7 @@ another. Belongs to the window and its thread.
 
 from __future__ import annotations
 
+import sys
 import time
 import tkinter as tk
 from tkinter import font as tk_font
@@ -19,6 +20,7 @@ from rollcall.window.projector_layout import DASHED, DOTTED, PAGE_FOR, Grid, Pic
 from rollcall.window.theme import Theme
 
 EMPTY = Picture("", (), ())
+ZOOM_KEYS = {"plus": 1, "equal": 1, "KP_Add": 1, "minus": -1, "KP_Subtract": -1, "0": 0, "KP_0": 0}
 MOST_WIDTHS = 5000
 """Names whose width is kept."""
 
@@ -39,6 +41,8 @@ class Projector:
         self._widths: Dict[Tuple[str, int], float] = {}
         self._fonts: Dict[int, tk_font.Font] = {}  # of what is drawn
         self.shows_missing = False
+        self.zoom: Callable[[int], object] = lambda step: None
+        """One step larger (1) or smaller (-1), or the usual size (0): everything, this picture as well."""
 
     @property
     def is_open(self) -> bool:
@@ -58,8 +62,11 @@ class Projector:
         for key, command in (("<F11>", self.close), ("<Escape>", self.close), ("m", self.toggle_missing)):
             window.bind(key, lambda event, command=command: command())  # type: ignore[misc]
         window.bind("M", lambda event: self.toggle_missing())
-        for key in ("<Control-Key-plus>", "<Control-Key-equal>", "<Control-Key-minus>", "<Control-Key-0>"):
-            window.bind(key, lambda event, key=key: self._root.event_generate(key))  # type: ignore[misc]
+        # Not passed on as events: Tk gives a key to who has the focus, which is this window again.
+        modifiers = ("Control", "Command") if sys.platform == "darwin" else ("Control",)
+        for modifier in modifiers:
+            for key, step in ZOOM_KEYS.items():
+                window.bind(f"<{modifier}-Key-{key}>", lambda event, step=step: self.zoom(step))  # type: ignore[misc]
         window.protocol("WM_DELETE_WINDOW", self.close)
         self._drawn = ()
         window.focus_force()
