@@ -20,7 +20,7 @@ from rollcall.window import words
 from rollcall.window.diary import Diary
 from rollcall.window.fields import FieldText, StandIns
 from rollcall.window.found_rooms import FoundRooms
-from rollcall.window.join import FoundRoom, card_words, is_closed, read_fields, record_text
+from rollcall.window.join import CODE, CannotJoin, FoundRoom, card_words, is_closed, read_fields, record_text
 from rollcall.window.join_card import JoinActions, JoinCard
 from rollcall.window.known_servers import KnownServers
 from rollcall.window.listing import Listing
@@ -72,7 +72,7 @@ class Texts:
             room = model.room
             if self.teacher.get() or (room is not None and room.address == address and room.names):
                 return False
-            return bool(self.code.get().strip()) or is_closed(address, room, self.rooms, trust)
+            return bool(self.given_code().strip()) or is_closed(address, room, self.rooms, trust)
 
         return read_fields(self.server.get(), self.name.get(), may_ask)
 
@@ -94,7 +94,7 @@ class Texts:
 
     def given_code(self) -> str:
         """What was typed, or else what whoever started this program has given it in the environment, where others
-        cannot read it as on a command line. Raises ValueError for what can be no code there."""
+        cannot read it as on a command line. Raises `CannotJoin` for what can be no code there."""
         variable = TEACHER_CODE if self.teacher.get() else JOIN_CODE
         code = self.code.get()
         if not code.strip():
@@ -102,7 +102,7 @@ class Texts:
             try:
                 fold(code)
             except UnfitCode as error:
-                raise ValueError(f"{variable}: {error}") from None
+                raise CannotJoin(f"{variable}: {error}", CODE) from None
         return code
 
     def offer(self, servers: Sequence[str]) -> None:
