@@ -146,7 +146,7 @@ class ClientWindow:
         events: queue.Queue[Event] = queue.Queue(MOST_EVENTS)
         try:
             client = Client(
-                address, name, events, code=texts.code.get(), teacher=texts.teacher.get(), trust=self.known.trust,
+                address, name, events, code=texts.given_code(), teacher=texts.teacher.get(), trust=self.known.trust,
                 device_id=self.known.device_id, accept=accept,
             )  # fmt: skip
         except ValueError as error:
@@ -338,7 +338,7 @@ def _run(argv: Optional[Sequence[str]], reporter: CrashReporter, own_files: OwnF
         elif not arguments.server:
             window.connect_as_before()
         if not arguments.no_find:
-            window.found = FoundRooms(window.memory.settings.servers, lambda: window.known.trust)
+            window.found = FoundRooms(lambda: window.known.trust)
         look()
         check()
         root.mainloop()

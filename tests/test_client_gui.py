@@ -522,6 +522,26 @@ def test_who_sits_down_after_a_teacher_is_none(monkeypatch: pytest.MonkeyPatch, 
             me.window.model.forget()
 
 
+def test_a_code_in_the_environment_is_as_good_as_a_typed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    monkeypatch.setattr(client_gui, "Client", partial(Client, least_iterations=FEW))
+    monkeypatch.setenv("ROLLCALL_JOIN_CODE", "not a code!")
+    monkeypatch.setenv("ROLLCALL_TEACHER_CODE", "KDWH-9RTC-4MXF")
+    certificate = own_certificate(tmp_path / "server", "right")
+    with ClosedRoom(certificate) as room, driven(f"127.0.0.1:{room.port}", "Mia Lee", teacher=False) as me:
+        me.join.invoke()
+        assert me.window.notices.complaint.startswith("ROLLCALL_JOIN_CODE: "), "which says where it comes from"
+        monkeypatch.setenv("ROLLCALL_JOIN_CODE", CODE)
+        me.join.invoke()
+        me.until(lambda: me.face == STUDENT, "in, and nothing was typed")
+        texts = me.window.texts
+        assert texts.code.get() == "" and texts.given_code() == CODE
+        texts.teacher.set(True)
+        assert texts.given_code() == "KDWH-9RTC-4MXF"
+        texts.code.set("typed")
+        assert texts.given_code() == "typed", "what a person types comes first"
+
+
 def test_a_teacher_removes_somebody_and_makes_a_code_for_a_substitute(tmp_path: Path) -> None:
     with driven("127.0.0.1:1", settings=SettingsFile(tmp_path)) as me:
         acts: List[Any] = []
@@ -617,6 +637,13 @@ def test_a_class_is_shown_by_who_needs_attention_with_numbers_that_add_up() -> N
         me.until(lambda: me.teacher.step_link.cget("text") == "Pause the lesson", "what seems to have happened")
         me.press("<Return>", me.teacher.step_link)
         assert acts[-1] == LessonAct("pause")
+        known = (("Ann", "silent"), ("Ben", "missing"))
+        rows = [PersonRow(name, name, state, class_name="7b") for name, state in known]
+        me.window.acts.follow(listed(*rows))
+        me.until(lambda: me.headline() == "0 of 2 here · 1 not answering · 1 missing", "two of the class")
+        me.window._events.put(Disconnected("no answer for 12 s", None, True))
+        me.until(lambda: me.headline() == "1 of 2 last seen here · 1 missing", "nobody knows more")
+        assert bar.winfo_ismapped() and me.state(bar.lesson_button) == "disabled", "and nothing moves"
 
 
 def test_a_person_s_dialog_has_the_marks_the_note_and_who_a_guest_is() -> None:
@@ -1310,6 +1337,38 @@ def test_no_turn_takes_long_with_a_thousand_people(monkeypatch: pytest.MonkeyPat
         assert sorted(turns)[-2] < 0.05, f"the longest: {[round(1000 * seconds) for seconds in sorted(turns)[-5:]]} ms"
 
 
+def test_no_turn_takes_long_with_a_class_of_a_thousand() -> None:
+    """Nor while the projector shows it, whose letters Tk measures."""
+    names = [f"Student {number}" for number in range(1000)]
+    rows = [PersonRow(f"n:{name}", name, "here", class_name="7b", since=1.0, came=1.0) for name in names]
+    with teaching([]) as me:
+        turns: List[float] = []
+
+        def turn() -> None:
+            me.root.after_cancel(me.window._turn)  # this one takes its place, and does not come beside it
+            begun = time.process_time()
+            me.window._take_turn()
+            turns.append(time.process_time() - begun)
+            me.root.update()
+
+        me.window.acts.follow(listed(*rows))
+        turn()
+        while me.window.order.changed:
+            turn()
+        me.window.commands.project()
+        me.root.update()
+        turn()
+        begun = len(turns)
+        for number in range(30):
+            row = replace(rows[number], state="silent", since=2.0)
+            me.window.acts.follow(ClassListed(ClassList(number + 2, False, (row,), (), ("7b",))))
+            turn()
+        me.window.commands.project()
+        assert me.headline().startswith("970 of 1000 here · 30 not answering")
+        assert sorted(turns[begun:])[15] < 0.05, f"usually {round(1000 * sorted(turns[begun:])[15])} ms"
+        assert sorted(turns)[-3] < 0.1, f"the longest: {[round(1000 * seconds) for seconds in sorted(turns)[-5:]]} ms"
+
+
 def test_a_turn_that_fails_is_reported_and_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     with driven() as me:
         failures: List[Any] = []
@@ -1343,6 +1402,9 @@ def test_the_projector_covers_the_screen_and_keeps_the_last_picture(tmp_path: Pa
             me.until(lambda: texts("name") == ["Mia L."] and texts("head")[1:] == ["1 here", "1 gone"], "a number")
             me.press("<m>", projector._window)
             me.until(lambda: texts("name") == ["Ann L.", "Mia L."] and "left" in texts("word"), "and the name")
+            for key, percent in (("<Control-plus>", 110), ("<Control-minus>", 100)):
+                me.press(key, projector._window)
+                assert me.window.theme.zoom == percent, "once, and not for ever: the key is this window's"
             me.press("<F11>", projector._window)
             assert not projector.is_open
             me.press("<F11>")

@@ -97,8 +97,8 @@ def test_imports_go_downward(file: Path) -> None:
 
 
 def test_the_model_and_what_it_stands_on_know_no_tk() -> None:
-    tk_free = "model people words join names diary table_order projector_layout class_book listing print_page settings"
-    tk_free += " replies moments examination found_rooms"
+    tk_free = "model members people words join names diary table_order projector_layout class_book listing print_page"
+    tk_free += " settings replies moments examination found_rooms"
     for name in tk_free.split():
         assert not any(
             module.split(".")[0] == "tkinter" for module, _ in imports_of(ROOT / f"rollcall/window/{name}.py")

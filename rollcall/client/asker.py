@@ -95,10 +95,14 @@ class Asker:
     be looked up here, and might take half a minute). `close` it in the end."""
 
     def __init__(self, also: Sequence[str] = ()) -> None:
-        self._also = tuple(ip for ip in also if _is_ipv4(ip))
+        self.ask_also(also)
         self._sockets: Dict[Way, socket.socket] = {}
         self._problems: Dict[Way, OSError] = {}
         self._selector = selectors.DefaultSelector()
+
+    def ask_also(self, also: Sequence[str]) -> None:
+        """These addresses by themselves, in the place of the ones before; from the next `refresh` on."""
+        self._also = tuple(ip for ip in also if _is_ipv4(ip))
 
     @property
     def own(self) -> List[str]:

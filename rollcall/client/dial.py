@@ -82,15 +82,7 @@ def resolve(address: Address, stopping: Callable[[], bool]) -> List[Any]:
         )
     except (socket.gaierror, UnicodeError):  # the latter: 192.168..1, or a label of more than 63 characters
         pass
-    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def resolve() -> None:
-        try:
-            answer.put(socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            answer.put(error)
-
-    threading.Thread(target=resolve, name="resolver", daemon=True).start()
+    answer = look_up(address)
     while not stopping():
         try:
             result = answer.get(timeout=STEP)
@@ -102,6 +94,21 @@ def resolve(address: Address, stopping: Callable[[], bool]) -> List[Any]:
             raise result
         return list(result)
     raise Cancelled
+
+
+def look_up(address: Address) -> queue.SimpleQueue[Any]:
+    """Ask the system for the addresses of a name. The answer is put into the queue that is returned, once: a list as of
+    `socket.getaddrinfo`, or the OSError or UnicodeError that came of it. Who does not want it leaves it."""
+    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            answer.put(socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.put(error)
+
+    threading.Thread(target=resolve, name="resolver", daemon=True).start()
+    return answer
 
 
 def _connect_one(sock: socket.socket, target: Any, stopping: Callable[[], bool]) -> None:

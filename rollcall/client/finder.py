@@ -153,7 +153,7 @@ class Findings:
     a place even when all are taken."""
 
     def __init__(self, always: Sequence[str] = ()) -> None:
-        self._always = frozenset(always)
+        self.always = frozenset(always)
         self._places: Dict[Tuple[str, int], _Place] = {}
         self._told: Dict[str, Server] = {}
         self._questions: OrderedDict[str, Set[Tuple[str, int]]] = OrderedDict()
@@ -189,7 +189,7 @@ class Findings:
             return True
         if sum(ip == source[0] for ip, _ in self._places) >= MOST_FROM_ONE:
             return False
-        return len(self._places) < MOST or source[0] in self._always
+        return len(self._places) < MOST or source[0] in self.always
 
     def expire(self, own: Sequence[str], now: float) -> List[FinderEvent]:
         """Forget who has been silent for too long."""
@@ -256,6 +256,7 @@ class Finder:
         self._clock = clock
         self._thread = threading.Thread(target=self._run, name="finder", daemon=True)
         self._bell, self._bell_in = socket.socketpair()  # closing the one end wakes who waits at the other
+        self._also = tuple(also)  # one store: the thread reads it
         # From here on: the finder's thread only.
         self._asker = Asker(also)
         self._findings = Findings(also)
@@ -265,6 +266,10 @@ class Finder:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def ask_also(self, also: Sequence[str]) -> None:
+        """These addresses by themselves, in the place of the ones before: within `LOOK_AGAIN` seconds."""
+        self._also = tuple(also)
 
     def stop(self) -> bool:
         """End the thread; nothing is put into the queue after that. False if it did not end in time. Once only."""
@@ -297,6 +302,8 @@ class Finder:
             now = self._clock()
             if now >= next_look:
                 next_look = now + LOOK_AGAIN
+                self._asker.ask_also(self._also)
+                self._findings.always = frozenset(self._also)
                 if self._asker.refresh():
                     began, steps, next_ask = now, list(ASK_AFTER), now
             if now >= next_ask:

@@ -126,6 +126,8 @@ def lesson(asker: Asker, message: LessonAct) -> Done:
 
 def identify(asker: Asker, message: Identify) -> Done:
     """Say who somebody is."""
+    if message.do == "renamed":
+        return rename(asker, message)
     book, act, by = _book(asker), asker.room.classroom.act, asker.name
     member, do, note = message.member, message.do, ""
     if do in ("is", "is not", "this one") and member is None:
@@ -140,13 +142,19 @@ def identify(asker: Asker, message: Identify) -> Done:
         act(book.this_one, message.name, member, by)
     elif do == "two people":
         act(book.two_people, message.name, by)
-    elif do == "accept":
-        note = f"{counted(act(book.accept_all, by).count, 'proposal')} accepted"
     else:
-        _folder(asker).rename(message.class_name, message.before, message.name)
-        act(book.rename, message.class_name, message.before, message.name, by)
-        asker.room.classroom.reload()
+        note = f"{counted(act(book.accept_all, by).count, 'proposal')} accepted"
     return Done("identify", message.ref, note)
+
+
+def rename(asker: Asker, message: Identify) -> Done:
+    """Somebody of a class is called otherwise now: on its list, and for the record, which a class has opened."""
+    book, classroom, name = _book(asker), asker.room.classroom, message.name
+    _folder(asker).rename(message.class_name, message.before, name)
+    classroom.act(book.rename, message.class_name, message.before, name, asker.name)
+    classroom.reload()
+    note = f"{message.class_name} has {name} in the place of {message.before}; what was recorded is one person's"
+    return Done("identify", message.ref, printable(note, 900))
 
 
 def mark(asker: Asker, message: MarkAct) -> Done:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from rollcall.server import facts
-from rollcall.server.facts import LessonTable, Stay, Verdict
+from rollcall.server.facts import Lesson, LessonTable, Stay, Verdict
 from rollcall.server.identity_acts import rivals
 from rollcall.server.lesson_state import LessonState
 from rollcall.server.names import Match, key, sort_key
-from rollcall.server.presence import GOODBYES
+from rollcall.server.presence import GOODBYES, Blind, blind_times, bridged, intervals_of
 from rollcall.wire.class_messages import GUEST, PersonRow
 
 
@@ -56,11 +56,13 @@ def entries_of(state: LessonState, table: LessonTable) -> List[PersonRow]:
             _same_guest(guests, stay).append(stay)
     asked = rivals(state, lesson)
     by_device = _names_by_device(stays, matches)
+    blinds = blind_times(state.pauses.values(), lesson.id)
     people = [
-        _entry(state, line, theirs.get(line.name, ()), asked.get(line.name, ()), by_device) for line in table.lines
+        _entry(state, lesson, line, theirs.get(line.name, ()), asked.get(line.name, ()), by_device, blinds)
+        for line in table.lines
     ]
     people.sort(key=lambda entry: sort_key(entry.name))
-    strangers = [_guest(state, own, matches[own[-1].id], by_device) for own in guests]
+    strangers = [_guest(state, own, matches[own[-1].id], by_device, blinds) for own in guests]
     strangers.sort(key=lambda entry: (sort_key(entry.name), entry.key))
     return people + strangers
 
@@ -101,22 +103,36 @@ def _live(state: LessonState, own: Sequence[Stay]) -> List[Stay]:
     return live or list(own[-1:])
 
 
-def _since(state: LessonState, shown: str, own: Sequence[Stay], line: Verdict) -> Optional[float]:
-    live = _live(state, own)
+def _came(own: Sequence[Stay], blinds: Sequence[Blind]) -> Optional[float]:
+    """When they came who have these stays, and are here still or were last."""
+    there = bridged(intervals_of(own), blinds, None)
+    return there[-1].begin if there else None
+
+
+def _since(
+    state: LessonState, lesson: Lesson, line: Verdict, own: Sequence[Stay], came: Optional[float]
+) -> Optional[float]:
+    live, shown = _live(state, own), line.state
     if shown == facts.SILENT and live:
         return state.silent.get(live[0].id, line.last)
     if shown in (facts.LOST, facts.LEFT):
         return line.last
-    return live[0].begin if shown == facts.HERE and live and live[0].end is None else None
+    if shown == facts.MISSING and lesson.begin is not None:
+        due = lesson.begin + lesson.late_after
+        return due if due <= state.now() else None  # before that only who is marked as absent
+    return came if shown == facts.HERE and live and live[0].end is None else None
 
 
 def _entry(
     state: LessonState,
+    lesson: Lesson,
     line: Verdict,
     own: Sequence[Stay],
     asked: Sequence[Stay],
     by_device: Mapping[str, List[str]],
+    blinds: Sequence[Blind],
 ) -> PersonRow:
+    came = _came(own, blinds)
     live = _live(state, own)
     mark = line.mark or line.left_mark
     kind = "" if mark is None else mark.kind
@@ -129,7 +145,8 @@ def _entry(
         class_name=line.class_name,
         members=tuple(stay.member for stay in (asked or live[:1])),
         typed=live[0].name if live and live[0].name != line.name else "",
-        since=_since(state, line.state, own, line),
+        since=_since(state, lesson, line, own, came),
+        came=came,
         late_by=line.result.late_by,
         found=line.found_state if line.found_state != line.state else "",
         mark=facts.MARK_OUT if line.state == facts.OUT else kind,
@@ -142,11 +159,13 @@ def _entry(
     )
 
 
-def _guest(state: LessonState, own: Sequence[Stay], match: Match, by_device: Mapping[str, List[str]]) -> PersonRow:
-    stay = own[-1]
+def _guest(
+    state: LessonState, own: Sequence[Stay], match: Match, by_device: Mapping[str, List[str]], blinds: Sequence[Blind]
+) -> PersonRow:
+    stay, came = own[-1], _came(own, blinds)
     if stay.end is None:
         shown = facts.SILENT if stay.id in state.silent else facts.HERE
-        since: Optional[float] = state.silent.get(stay.id, stay.begin)
+        since = state.silent.get(stay.id, came)
     else:
         shown, since = (facts.LEFT if stay.how in GOODBYES else facts.LOST), stay.end
     return PersonRow(
@@ -156,6 +175,7 @@ def _guest(state: LessonState, own: Sequence[Stay], match: Match, by_device: Map
         class_name=GUEST,
         members=(stay.member,),
         since=since,
+        came=came,
         proposal=match.proposal,
         same_computer=_other_name(own, stay.name, by_device),
     )

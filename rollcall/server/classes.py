@@ -123,10 +123,13 @@ class ClassFolder:
         return path
 
     def rename(self, name: str, before: str, after: str) -> None:
-        """Somebody of the class is called otherwise now."""
+        """Somebody of the class is called otherwise now. Raises `ClassError`."""
         people = self.read(name).people
-        if before not in [person.name for person in people]:
+        names = [person.name for person in people]
+        if before not in names:
             raise ClassError(f'"{printable(before)}" is not in {name}')
+        if after in names:
+            raise ClassError(f'"{printable(after)}" is in {name} already')
         self.write(name, [replace(one, name=after) if one.name == before else one for one in people])
 
     def forget(self, name: str) -> List[str]:

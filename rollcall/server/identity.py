@@ -76,6 +76,7 @@ class Identities:
         renamed = renamings(valid, lesson.classes)
         listed = {newest_name(name, renamed): name for name in self._directory.names} if renamed else {}
         self._renamed, self._listed = renamed, listed
+        self._earlier = {key(name): listed.get(newest_name(name, renamed), "") for name in renamed}
         self._by_stay: Dict[str, List[Identification]] = {}
         self._by_typed: Dict[str, str] = {}
         for one in valid:
@@ -100,6 +101,8 @@ class Identities:
             return Match(name=name)
         alias = self._by_typed.get(key(stay.name), "")
         found = Match(name=alias) if alias else self._directory.find(stay.name)
+        if not found.name:  # out of habit the earlier name, unless somebody else has that now
+            found = Match(name=self._earlier[key(stay.name)]) if self._earlier.get(key(stay.name)) else found
         return Match() if (found.name or found.proposal) in not_theirs else found
 
     def _said_of(self, stay: str) -> Tuple[str, FrozenSet[str]]:

@@ -6,6 +6,7 @@ import argparse
 from typing import Optional, Sequence
 
 from protocol import __version__
+from rollcall.client.command_line import JOIN_CODE, TEACHER_CODE
 from rollcall.program.frozen import program_name
 from rollcall.wire.address import parse_address
 from rollcall.wire.text import check_name
@@ -14,7 +15,8 @@ from rollcall.wire.text import check_name
 def read_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     """``server``, ``name``, ``teacher``, ``no_find`` and ``connect``, checked. argparse exits with 2 on bad usage."""
     prog = program_name("client_gui.py")
-    parser = argparse.ArgumentParser(prog=prog, description="Rollcall's window: see who is here.")
+    about = f"The code of a closed room may stand in the environment: {JOIN_CODE}, or {TEACHER_CODE} for its teacher."
+    parser = argparse.ArgumentParser(prog=prog, description="Rollcall's window: see who is here.", epilog=about)
     parser.add_argument("--server", metavar="HOST[:PORT]", default="", help="the server, such as 192.168.1.20:8080")
     parser.add_argument("--name", metavar="N", default="", help="your name")
     parser.add_argument("--teacher", action="store_true", help="show the list of who is here")

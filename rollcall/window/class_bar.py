@@ -49,9 +49,11 @@ class ClassBar(ttk.Frame):
         if step is not None:
             self._act(step.act)
 
-    def show(self, book: ClassBook) -> None:
-        """What there is."""
+    def show(self, book: ClassBook, may_act: bool) -> None:
+        """What there is. Where nobody can be asked (there is no connection) it stays, and cannot be pressed."""
         self._book = book
+        for button in (self.class_button, self.lesson_button):
+            set_option(button, "state", "normal" if may_act else "disabled")
         set_option(self.class_button, "text", self._theme.drawable(book.title()))
         set_option(self.lesson, "text", book.lesson_text())
         step = book.lesson_step()

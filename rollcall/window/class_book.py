@@ -6,12 +6,12 @@ do next. Where there is no class it is empty, and the roster is all there is. No
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Union
 
 from protocol import HERE, Message
 from rollcall.window.diary import minute_text
-from rollcall.window.model import Row
-from rollcall.window.people import MISSING, Person, of_class
+from rollcall.window.members import Row
+from rollcall.window.people import MISSING, Person, last_seen, of_class
 from rollcall.wire.class_messages import AboutClass, ClassList, LessonAct, PersonRow, SetClass
 
 Act = Union[Message, AboutClass]
@@ -33,21 +33,24 @@ class ClassBook:
         self.changed = 0
         self.known: Optional[ClassList] = None
         self.rows: Dict[str, PersonRow] = {}
+        self._moved: Optional[Set[str]] = None  # keys of rows that are new, other or gone; None: all of them
 
     def clear(self) -> None:
         """Another room."""
-        self.known, self.rows = None, {}
+        self.known, self.rows, self._moved = None, {}, None
         self.changed += 1
 
     def take(self, message: ClassList) -> None:
         """What the server says now."""
-        if message.whole:
-            self.rows = {}
+        if message.whole or not message.classes:
+            self.rows, self._moved = {}, None
         self.rows.update((row.key, row) for row in message.rows)
         for key in message.gone:
             self.rows.pop(key, None)
         if not message.classes:
             self.rows = {}
+        if self._moved is not None:
+            self._moved.update((row.key for row in message.rows), message.gone)
         self.known = message
         self.changed += 1
 
@@ -102,9 +105,20 @@ class ClassBook:
             return Step(f"This looks like {known.comes}.", f"Take {known.comes}", SetClass((known.comes,)))
         return None
 
-    def people(self, rows: Mapping[int, Row]) -> List[Person]:
-        """Everybody to show; ``rows`` are those of the roster, by the server's ids."""
-        return [of_class(row, rows) for row in self.rows.values()]
+    def take_moved(self) -> Optional[Set[str]]:
+        """The keys of the rows that are new, other or gone since the last call; None: all may be."""
+        moved, self._moved = self._moved, set()
+        return moved
+
+    def keys_of(self, members: Set[int]) -> Set[str]:
+        """The keys of the rows that stand for one of these, by the server's ids."""
+        return {key for key, row in self.rows.items() if not members.isdisjoint(row.members)}
+
+    def people(self, keys: Iterable[str], rows: Mapping[int, Row], is_fresh: bool) -> List[Person]:
+        """The people of these keys; ``rows`` are those of the roster, by the server's ids. Where that is not
+        ``is_fresh`` (there is no connection), nobody knows who is here by now."""
+        people = [of_class(self.rows[key], rows) for key in keys if key in self.rows]
+        return people if is_fresh else [last_seen(person) for person in people]
 
     def missing(self) -> List[str]:
         """Names of the list whom somebody may turn out to be."""

@@ -1,4 +1,5 @@
-"""*Classes…*: the lists that the server has, a new one out of a file or the clipboard, and who is here as a class.
+"""*Classes…*: the lists that the server has, a new one out of a file or the clipboard, and who is here as a class;
+and who of a class is called otherwise now.
 
 Nothing is written before somebody has seen what was understood: how many names, the first three, what is odd. The
 server reads the list, because it is the server that keeps it; while somebody types, it is asked again when the keys
@@ -14,6 +15,7 @@ from typing import Any, Callable, List
 from rollcall.program.files import patiently
 from rollcall.window.dialog import Dialog
 from rollcall.window.moments import read_names, read_people
+from rollcall.window.rename_dialog import RenameDialog
 from rollcall.window.replies import Replies, Reply
 from rollcall.window.theme import Theme
 from rollcall.wire.class_messages import MAX_PIECE, MAX_PIECES, Attendance, SaveClass, SetClass
@@ -31,6 +33,7 @@ class ClassesDialog(Dialog):
         super().__init__(root, theme, "Classes")
         self._replies = replies
         self._names: List[str] = []
+        self._people: List[str] = []  # of the class that is open
         self._timer = ""
         self._is_asking = False  # the pieces of two lists must not mix
         self._again = False
@@ -94,10 +97,11 @@ class ClassesDialog(Dialog):
         self.said.lift()
         buttons = ttk.Frame(self)
         buttons.grid(row=2, column=0, columnspan=2, sticky="e", pady=(px(8), 0))
+        self.rename_button = self.button(buttons, "Another name…", self.rename)
         self.here_button = self.button(buttons, "Save who is here as this class", self.save_here)
         self.save_button = self.button(buttons, "Save this list", self.save, is_main=True)
         close = self.button(buttons, "Close", self.destroy)
-        for column, button in enumerate((self.here_button, self.save_button, close)):
+        for column, button in enumerate((self.rename_button, self.here_button, self.save_button, close)):
             button.grid(row=0, column=column, padx=(px(8), 0))
 
     # --- the classes that there are -------------------------------------------------------------------------------
@@ -123,7 +127,21 @@ class ClassesDialog(Dialog):
 
     def _opened(self, name: str, reply: Reply) -> None:
         if name == self._chosen():
+            self._people = read_names(reply.text, "people")
             self.fill(read_people(reply.text))
+
+    def rename(self) -> None:
+        """Somebody of the chosen class is called otherwise now: who, and how? The line of the cursor is offered."""
+        name = self._chosen()
+        if not name or not self._people:
+            self.say("Choose a class first.", "warn")
+            return
+        line = str(self.list.get("insert linestart", "insert lineend")).partition("\t")[0].strip()
+        RenameDialog(self, self.theme, self._replies, name, self._people, self.late(self._renamed), line)
+
+    def _renamed(self, reply: Reply) -> None:
+        self._open_class()
+        self.say(f"Saved: {reply.note}.", "good")
 
     def take(self) -> None:
         """From now on it is about the chosen class."""

@@ -7,18 +7,20 @@ selected is kept outside of them, or carried over here. Belongs to the window an
 
 from __future__ import annotations
 
+import os
 import time
 import tkinter as tk
 from dataclasses import replace
 from tkinter import ttk
 from typing import Dict, List, Optional, Protocol, Sequence, Tuple
 
+from rollcall.client.command_line import JOIN_CODE, TEACHER_CODE
 from rollcall.client.trust import Trust
 from rollcall.window import words
 from rollcall.window.diary import Diary
 from rollcall.window.fields import FieldText, StandIns
 from rollcall.window.found_rooms import FoundRooms
-from rollcall.window.join import FoundRoom, card_words, is_closed, read_fields, record_text
+from rollcall.window.join import CODE, CannotJoin, FoundRoom, card_words, is_closed, read_fields, record_text
 from rollcall.window.join_card import JoinActions, JoinCard
 from rollcall.window.known_servers import KnownServers
 from rollcall.window.listing import Listing
@@ -32,6 +34,7 @@ from rollcall.window.table_order import TableOrder
 from rollcall.window.teacher_face import LogActions, TeacherActions, TeacherFace
 from rollcall.window.theme import Theme, set_text
 from rollcall.wire.address import Address
+from rollcall.wire.codes import UnfitCode, fold
 from rollcall.wire.messages import MEMBER
 
 CARD, STUDENT, TEACHER = "card", "student", "teacher"
@@ -69,7 +72,7 @@ class Texts:
             room = model.room
             if self.teacher.get() or (room is not None and room.address == address and room.names):
                 return False
-            return bool(self.code.get().strip()) or is_closed(address, room, self.rooms, trust)
+            return bool(self.given_code().strip()) or is_closed(address, room, self.rooms, trust)
 
         return read_fields(self.server.get(), self.name.get(), may_ask)
 
@@ -88,6 +91,19 @@ class Texts:
         self.name.set("")
         self.code.set("")
         self.teacher.set(False)
+
+    def given_code(self) -> str:
+        """What was typed, or else what whoever started this program has given it in the environment, where others
+        cannot read it as on a command line. Raises `CannotJoin` for what can be no code there."""
+        variable = TEACHER_CODE if self.teacher.get() else JOIN_CODE
+        code = self.code.get()
+        if not code.strip():
+            code = os.environ.get(variable, "")
+            try:
+                fold(code)
+            except UnfitCode as error:
+                raise CannotJoin(f"{variable}: {error}", CODE) from None
+        return code
 
     def offer(self, servers: Sequence[str]) -> None:
         """Servers to choose from, the most recent first."""
@@ -166,7 +182,7 @@ class Faces:
     def say(self, model: ClientModel, notice: str, now: float, wall: float) -> None:
         """Let the face that is shown say how it stands. ``notice`` is what there is to say beside the connection."""
         found = self._window.found
-        rooms = found.look(self.kind == CARD) if found is not None else None
+        rooms = found.look(self.kind == CARD, self._texts.servers) if found is not None else None
         if rooms is not None:
             self._texts.rooms = rooms
         set_text(self._texts.status, notice or words.status(model, now))
@@ -191,12 +207,14 @@ class Faces:
     def _say_to_teacher(self, model: ClientModel, notice: str, now: float, wall: float) -> None:
         face = self.teacher
         people, room = list(self._order.people.values()), model.server_name or model.address
-        book, may_act = self._window.listing.book, model.role != MEMBER and model.phase == CONNECTED
+        book, is_teacher = self._window.listing.book, model.role != MEMBER
+        may_act = is_teacher and model.phase == CONNECTED
         face.table.work(wall)
-        face.show_class(book, may_act)
+        face.show_class(book, is_teacher, may_act)
         face.show_numbers(room, numbers(people, book.is_set))
         title = book.title() if book.is_set else room
-        self.projector.show(title, people, book.is_set, model.phase == CONNECTED, now, wall)
+        fresh, version = model.phase == CONNECTED, self._order.version
+        self.projector.show(title, people, version, book.is_set, fresh, now, wall)
         face.show_found()
         step = {REFUSED: words.AGAIN, RECONNECTING: words.NOW}.get(model.phase, "")
         trip = words.round_trip(model)

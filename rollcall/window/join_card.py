@@ -224,6 +224,8 @@ class JoinCard(ttk.Frame):
 
     def point_to(self, field: str) -> None:
         """Put the cursor where the person must type, the text there selected."""
+        if field == CODE and not self.code_field.winfo_manager():
+            field = NAME  # no code is asked for here: what is wrong with it was given otherwise
         if field == NAME and self._has_list:
             self.names.focus_set()
             return

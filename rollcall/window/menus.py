@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tkinter as tk
+from functools import partial
 from typing import Any, Callable, List, Protocol
 
 from rollcall.window.acts import Acts
@@ -11,6 +12,7 @@ from rollcall.window.commands import Commands
 from rollcall.window.faces import CARD, TEACHER, Faces
 from rollcall.window.model import ClientModel
 from rollcall.window.person_dialog import MARKS
+from rollcall.window.projector import ZOOM_KEYS
 from rollcall.window.table_order import COLUMNS, as_csv, as_table
 from rollcall.window.theme import DARK, Theme
 from rollcall.wire.messages import MEMBER
@@ -130,8 +132,8 @@ class Menus:
             root.createcommand("::tk::mac::Quit", window.close)  # else Tk would exit without a goodbye
         keys: List[Any] = [("fF", commands.search), ("qQ", window.close), ("sS", commands.save_people)]
         keys += [("pP", window.acts.print_list)]
-        keys += [(("plus", "equal", "KP_Add"), lambda: commands.zoom(1)), (("0", "KP_0"), lambda: commands.zoom(0))]
-        keys += [(("minus", "KP_Subtract"), lambda: commands.zoom(-1))]
+        keys += [((key,), partial(commands.zoom, step)) for key, step in ZOOM_KEYS.items()]
+        window.faces.projector.zoom = commands.zoom
         for modifier in self._modifiers():
             for names, command in keys:  # letters with Caps Lock, too
                 for name in names:

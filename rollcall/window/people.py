@@ -13,7 +13,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional
 
 from protocol import HERE, KICKED, LATE, LEFT, LOST, REPLACED
 from rollcall.window.diary import minute_text
-from rollcall.window.model import UNKNOWN, VANISHED, Row
+from rollcall.window.members import UNKNOWN, VANISHED, Row
 from rollcall.window.words import span_text
 from rollcall.wire.class_messages import PersonRow
 from rollcall.wire.text import counted
@@ -87,13 +87,18 @@ class Person:
         text = WORDS.get(self.state, f"– {self.state}")
         if self.state == SILENT and self.silent is not None:
             return f"{text} for {span_text(wall - self.silent)}"
-        if self.state in (LOST, LEFT, VANISHED) and self.arrived is not None:
-            return f"{text}, was here {span_text(self.stayed(wall))}"
+        if self.state in (LOST, LEFT, VANISHED) and self.arrived is not None and self.went is not None:
+            return f"{text}, was here {self._from_to()}"
         if self.state == HERE and self.late_by:
             text += f", late by {self.late_by} min"
         if self.computers > 1:
             text += f", {counted(self.computers, 'computer')}?"
         return f"{text}  •" if self.marked else text
+
+    def _from_to(self) -> str:
+        """``07:58–08:40``; within a minute how long."""
+        came, went = minute_text(self.arrived or 0.0), minute_text(self.went or 0.0)
+        return f"{came}–{went}" if came != went else span_text(self.stayed(0.0))
 
     @property
     def label(self) -> str:
@@ -138,12 +143,21 @@ def of_class(row: PersonRow, roster: Mapping[int, Row]) -> Person:
         key=row.key, name=row.name or row.typed, state=row.state, group=GUESTS if is_guest else group_of(row.state),
         since=row.since, went=row.since if row.state in GONE else None, late_by=round(row.late_by / 60),
         silent=row.since if row.state == SILENT else None, proposal=row.proposal, marked=bool(row.mark or row.note),
-        hint=_hint(row), member=member,
+        hint=_hint(row), member=member, arrived=row.came,
         computers=max(1, len(row.members)),
     )  # fmt: skip
     if there is None:
         return person
-    return replace(person, own=there.own, ip=there.ip, port=there.port, address=there.address, arrived=there.arrived)
+    arrived = there.arrived if row.came is None else row.came  # the class knows more than this run of the server
+    return replace(person, own=there.own, ip=there.ip, port=there.port, address=there.address, arrived=arrived)
+
+
+def last_seen(person: Person) -> Person:
+    """The same while there is no connection: who was here, answering or not, was last seen so."""
+    if person.state not in (HERE, SILENT):
+        return person
+    group = GUESTS if person.group == GUESTS else group_of(UNKNOWN)
+    return replace(person, state=UNKNOWN, group=group, since=person.arrived, silent=None)
 
 
 def _hint(row: PersonRow) -> str:
@@ -174,13 +188,15 @@ def numbers(people: List[Person], has_class: bool) -> List[Number]:
         add("warn", "not answering", SILENT)
         add("bad", "gone", *GONE)
         return found
-    here, total = count.get(HERE, 0), sum(count.values())
-    found.append(Number(f"{here} of {total} here", "good", frozenset((HERE,))))
+    total = sum(count.values())
+    if UNKNOWN in count:
+        found.append(Number(f"{count[UNKNOWN]} of {total} last seen here", "muted", frozenset((UNKNOWN,))))
+    else:
+        found.append(Number(f"{count.get(HERE, 0)} of {total} here", "good", frozenset((HERE,))))
     add("warn", "not answering", SILENT)
     add("bad", "lost", LOST, VANISHED)
     add("bad", "missing", MISSING)
     add("bad", "left", LEFT, KICKED, REPLACED)
-    add("muted", "last seen here", UNKNOWN)
     add("muted", "expected", EXPECTED)
     add("muted", "excused", EXCUSED)
     add("muted", "out", OUT)

@@ -7,6 +7,7 @@ another. Belongs to the window and its thread.
 
 from __future__ import annotations
 
+import sys
 import time
 import tkinter as tk
 from tkinter import font as tk_font
@@ -19,6 +20,9 @@ from rollcall.window.projector_layout import DASHED, DOTTED, PAGE_FOR, Grid, Pic
 from rollcall.window.theme import Theme
 
 EMPTY = Picture("", (), ())
+ZOOM_KEYS = {"plus": 1, "equal": 1, "KP_Add": 1, "minus": -1, "KP_Subtract": -1, "0": 0, "KP_0": 0}
+MOST_WIDTHS = 5000
+"""Names whose width is kept."""
 
 
 class Projector:
@@ -29,12 +33,16 @@ class Projector:
         self._window: Optional[tk.Toplevel] = None
         self._canvas: Any = None
         self._picture = EMPTY
+        self._about: Tuple[Any, ...] = ()  # what the picture was made of
         self._as_of = 0.0  # wall time of the picture
         self._is_fresh = True
         self._drawn: Tuple[Any, ...] = ()
         self._page_since, self._page = 0.0, 0
+        self._widths: Dict[Tuple[str, int], float] = {}
         self._fonts: Dict[int, tk_font.Font] = {}  # of what is drawn
         self.shows_missing = False
+        self.zoom: Callable[[int], object] = lambda step: None
+        """One step larger (1) or smaller (-1), or the usual size (0): everything, this picture as well."""
 
     @property
     def is_open(self) -> bool:
@@ -54,8 +62,11 @@ class Projector:
         for key, command in (("<F11>", self.close), ("<Escape>", self.close), ("m", self.toggle_missing)):
             window.bind(key, lambda event, command=command: command())  # type: ignore[misc]
         window.bind("M", lambda event: self.toggle_missing())
-        for key in ("<Control-Key-plus>", "<Control-Key-equal>", "<Control-Key-minus>", "<Control-Key-0>"):
-            window.bind(key, lambda event, key=key: self._root.event_generate(key))  # type: ignore[misc]
+        # Not passed on as events: Tk gives a key to who has the focus, which is this window again.
+        modifiers = ("Control", "Command") if sys.platform == "darwin" else ("Control",)
+        for modifier in modifiers:
+            for key, step in ZOOM_KEYS.items():
+                window.bind(f"<{modifier}-Key-{key}>", lambda event, step=step: self.zoom(step))  # type: ignore[misc]
         window.protocol("WM_DELETE_WINDOW", self.close)
         self._drawn = ()
         window.focus_force()
@@ -72,14 +83,17 @@ class Projector:
         self.shows_missing = not self.shows_missing
 
     def show(
-        self, title: str, people: List[Person], has_class: bool, is_fresh: bool, now: float, wall: float
+        self, title: str, people: List[Person], version: int, has_class: bool, is_fresh: bool, now: float, wall: float
     ) -> None:
-        """Show these people. Where that is not ``is_fresh`` (there is no connection) the last picture stays."""
+        """Show these people, who are the same as long as the ``version`` is. Where that is not ``is_fresh`` (there is
+        no connection) the last picture stays."""
         if self._window is None:
             return
         self._is_fresh = is_fresh
-        if is_fresh or self._picture == EMPTY:
-            self._picture, self._as_of = picture(title, people, has_class, self.shows_missing), wall
+        if is_fresh or self._picture is EMPTY:
+            about, self._as_of = (title, version, has_class, self.shows_missing), wall
+            if about != self._about:
+                self._about, self._picture = about, picture(title, people, has_class, self.shows_missing)
         if now - self._page_since >= PAGE_FOR:
             self._page_since, self._page = now, self._page + 1
         self._draw()
@@ -87,6 +101,7 @@ class Projector:
     def redraw(self) -> None:
         """The look is another."""
         self._drawn = ()
+        self._widths.clear()
         if self._window is not None:
             self._draw()
 
@@ -109,13 +124,20 @@ class Projector:
         head = round(height / 18 * min(zoom, 1.5))
         top = margin + head + margin
         tiles = [*picture.tiles, *([Tile("", picture.guests, "", "muted", "")] if picture.guests else [])]
-        measure = self._font(head).measure
-        widest = max([measure(self._theme.drawable(tile.name)) / head for tile in tiles] or [1.0])
+        widest = max([self._width(tile.name, head) for tile in tiles] or [1.0])
         plan = grid(len(tiles), widest, width - 2 * margin, height - top - margin, height, zoom)
         page = self._page % plan.pages
         self._draw_head(clock, margin, head, width, f"{page + 1}/{plan.pages}" if plan.pages > 1 else "")
         on_page = max(1, plan.on_page(len(tiles)))
         self._draw_tiles(tiles[page * on_page :][:on_page], plan, (margin, top, width - margin, height - margin))
+
+    def _width(self, name: str, size: int) -> float:
+        """Of the name in letters of that height, as a part of it. Tk is asked once for each name: it takes its time."""
+        if (name, size) not in self._widths:
+            if len(self._widths) > MOST_WIDTHS:
+                self._widths.clear()
+            self._widths[name, size] = self._font(size).measure(self._theme.drawable(name)) / size
+        return self._widths[name, size]
 
     def _font(self, size: float) -> tk_font.Font:
         """Strong letters of that height. In use at once: Tk makes and forgets, for each question, what nobody uses."""

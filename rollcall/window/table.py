@@ -14,7 +14,7 @@ from tkinter import ttk
 from typing import Any, Callable, Dict, List, Tuple
 
 from protocol import HERE, LOST
-from rollcall.window.model import UNKNOWN
+from rollcall.window.members import UNKNOWN
 from rollcall.window.names import clipped
 from rollcall.window.parts import Tooltip
 from rollcall.window.people import GUESTS, MISSING, PRESENT, QUIET, SILENT, Person, since_text
@@ -28,7 +28,7 @@ from rollcall.window.table_order import (
     STATE,
     USUAL,
     TableOrder,
-    duration_text,
+    stayed_text,
 )
 from rollcall.window.theme import Theme
 from rollcall.wire.clock import monotonic
@@ -179,8 +179,7 @@ class RosterTable(tk.Frame):
     # --- lines ----------------------------------------------------------------------------------------------------
 
     def _cells(self, person: Person, wall: float) -> Tuple[str, ...]:
-        stayed = "" if person.state == UNKNOWN else duration_text(person.stayed(wall))
-        return (person.words(wall), since_text(person), stayed, self._theme.drawable(person.address))
+        return (person.words(wall), since_text(person), stayed_text(person, wall), self._theme.drawable(person.address))
 
     def _label(self, person: Person) -> str:
         text = person.label + (f"  → {person.proposal}?" if person.proposal else "")

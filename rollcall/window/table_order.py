@@ -13,7 +13,7 @@ import ipaddress
 import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from rollcall.window.model import UNKNOWN
+from rollcall.window.members import UNKNOWN
 from rollcall.window.names import fold, name_key
 from rollcall.window.people import GROUPS, GUESTS, PRESENT, RANK, Number, Person, since_text
 from rollcall.wire.clock import local_time
@@ -36,6 +36,11 @@ def duration_text(seconds: float) -> str:
     if hours >= 24:
         return f"{hours // 24} d {hours % 24} h"
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def stayed_text(person: Person, wall: float) -> str:
+    """How long somebody has been here, or was; empty where nobody knows."""
+    return "" if person.state == UNKNOWN or person.arrived is None else duration_text(person.stayed(wall))
 
 
 def _address_key(person: Person) -> Tuple[Any, ...]:
@@ -69,6 +74,8 @@ class TableOrder:
         self.number: Optional[Number] = None
         self.changed: Dict[str, None] = {}
         """Keys of those who are new, different or gone, in that order, until the table has shown it."""
+        self.version = 0
+        """Another number whenever somebody is new, different or gone."""
         self.moved: Dict[str, str] = {}
         self._names: Dict[str, Tuple[Any, ...]] = {}
 
@@ -78,17 +85,22 @@ class TableOrder:
             self.people[person.key] = person
             self._names[person.key] = (name_key(person.name), person.key)
             self.changed[person.key] = None
+            self.version += 1
         for key in gone:
             if self.people.pop(key, None) is not None:
                 del self._names[key]
                 self.changed[key] = None
+                self.version += 1
         self.moved.update(moved or {})
 
     def replace(self, people: Iterable[Person]) -> None:
         """Take these and nobody else; what is as before is no change."""
         new = {person.key: person for person in people}
-        gone = [key for key in self.people if key not in new]
-        self.update([person for key, person in new.items() if self.people.get(key) != person], gone)
+        self.revise(new.values(), [key for key in self.people if key not in new])
+
+    def revise(self, people: Iterable[Person], gone: Iterable[str]) -> None:
+        """As `update`; what is as before is no change."""
+        self.update([person for person in people if self.people.get(person.key) != person], gone)
 
     def sort_by(self, column: str) -> None:
         """A click on a heading: sort by that column, or the other way round if it is sorted by it already."""
@@ -137,7 +149,7 @@ def as_table(people: Iterable[Person], wall: float) -> str:
     """The people as lines whose cells are parted by tabs: pasted into a spreadsheet or a table, they are columns."""
     lines = ["\t".join(COLUMNS.values())]
     for person in people:
-        stayed = duration_text(person.stayed(wall))
+        stayed = stayed_text(person, wall)
         cells = (person.label, person.words(wall).rstrip(" •"), since_text(person), stayed, person.address)
         lines.append("\t".join(str(_harmless(cell)) for cell in cells))
     return "\n".join(lines) + "\n"

@@ -151,10 +151,10 @@ class TeacherFace(ttk.Frame):
         """True while the activity is to be seen."""
         return bool(self.pane.winfo_manager())
 
-    def show_class(self, book: ClassBook, may_act: bool) -> None:
+    def show_class(self, book: ClassBook, is_teacher: bool, may_act: bool) -> None:
         """The class, where there are some and we are its teacher; else the room's name stands there."""
-        if may_act and book.known is not None and (book.is_set or book.known.available):
-            self.class_bar.show(book)
+        if is_teacher and book.known is not None and (book.is_set or book.known.available):
+            self.class_bar.show(book, may_act)
             self.room.grid_forget()
             self.class_bar.grid(row=0, column=0, sticky="w")
         else:

@@ -158,6 +158,7 @@ class PersonRow:
 
     ``members`` has the roster's ids of who is connected under the name, or was last: the first counts. More than one is
     a question: both hers, this one, two people? ``same_computer`` is another name from the same device in this lesson.
+    ``came`` is when they came who are here, or were last: a server that was away meanwhile is no break.
     """
 
     key: str
@@ -178,6 +179,7 @@ class PersonRow:
     when: Optional[float] = None
     proposal: str = ""
     same_computer: str = ""
+    came: Optional[float] = None
 
 
 @dataclass(frozen=True)

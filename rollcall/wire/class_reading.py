@@ -194,6 +194,7 @@ def _read_row(row: _Fields) -> PersonRow:
         members=tuple(one for one in ids[:MAX_TEXT] if type(one) is int),
         typed=_said(row, "typed"),
         since=_number(row, "since"),
+        came=_number(row, "came"),
         late_by=_number(row, "late_by") or 0.0,
         found=_said(row, "found"),
         mark=_said(row, "mark"),

@@ -109,6 +109,8 @@ def test_renaming_and_forgetting_reach_the_files(tmp_path: Path) -> None:
     assert [person.name for person in folder.read("7b").people][1] == "Jörg Holm"
     with pytest.raises(ClassError, match="is not in 7b"):
         folder.rename("7b", "Nobody", "Somebody")
+    with pytest.raises(ClassError, match="is in 7b already"):
+        folder.rename("7b", folder.read("7b").people[0].name, "Jörg Holm")
     assert folder.forget("Mia Lee") == ["7b", "8a", "chess"]
     assert folder.names() == ["7b", "8a"] and folder.forget("Mia Lee") == []
     assert [person.name for person in folder.read("8a").people] == ["Mia Sophie Lee"]

@@ -54,6 +54,7 @@ def test_whoever_is_renamed_stays_one_person_in_both_directions() -> None:
     old_word = said(IS, "Mia Lee", class_name="7b", typed="mimi")
     new_word = said(IS, "Mia Klein", class_name="7b", typed="mk")
     assert Identities(new_list, [*renamed, old_word]).of(stay("mimi")) == Match(name="Mia Klein")
+    assert Identities(new_list, renamed).of(stay("mia LEE")) == Match(name="Mia Klein"), "typed out of habit"
     assert Identities(LESSON, [*renamed, new_word]).of(stay("mk")) == Match(name="Mia Lee")
     assert Identities(new_list, [said(IS, "Gone", class_name="7b", typed="x")]).of(stay("x")) == Match()
 

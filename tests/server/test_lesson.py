@@ -57,8 +57,11 @@ def test_expected_becomes_missing_by_itself_at_the_second() -> None:
     found.to("08:04:59")
     assert found.counts == {"expected": 27}
     rev = seen(found.book).rev
+    found.note(found.book.mark([BEN], "absent"))
+    assert (entry(found.book, BEN).state, entry(found.book, BEN).since) == ("missing", None), "said before the time"
     found.to("08:05")
     assert found.counts == {"missing": 27} and seen(found.book, rev).rev > rev
+    assert {one.since for one in seen(found.book).entries} == {at("08:05")}
     assert len(seen(found.book, rev).entries) == 27
 
 
@@ -78,6 +81,31 @@ def test_silent_heard_lost_and_back() -> None:
     found.note(found.book.gone(99, "lost"))
     found.book.silent(99)
     found.book.heard(99)
+
+
+def test_a_server_that_was_away_meanwhile_is_no_break_in_how_long_somebody_is_here() -> None:
+    found = school()
+    for name in (MIA, BEN):
+        found.join(name)
+    zoe = found.join("Zoe")
+    assert entry(found.book, "Zoe").came == at("08:00") and entry(found.book, CLASS_7B[-1].name).came is None
+    found.to("08:20")
+    found.kill()
+    found.to("08:20:30")
+    found.restart()
+    found.to("08:20:40")
+    found.join(MIA)
+    zoe = found.join("Zoe")
+    assert [entry(found.book, name).since for name in (MIA, "Zoe")] == [at("08:00")] * 2
+    found.to("08:31")
+    found.join(BEN)
+    assert entry(found.book, BEN).since == entry(found.book, BEN).came == at("08:31"), "that was their own absence"
+    found.to("08:40")
+    found.lose(MIA, 20)
+    found.book.silent(zoe, 5)
+    gone, silent = entry(found.book, MIA), entry(found.book, "Zoe")
+    assert (gone.state, gone.came, gone.since) == ("lost", at("08:00"), at("08:39:40"))
+    assert (silent.state, silent.came) == ("silent", at("08:00"))
 
 
 def test_a_member_who_registers_again_is_the_same_stay_and_one_with_another_name_is_not() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import List
 
-from rollcall.client.events import RosterReplaced
+from protocol import Departure
+from rollcall.client.events import Disconnected, RosterReplaced, RosterUpdated
 from rollcall.window.class_book import ClassBook
 from rollcall.window.diary import minute_text
 from rollcall.window.listing import Listing
 from rollcall.window.model import ClientModel
+from rollcall.window.people import numbers
 from rollcall.wire.class_messages import ClassList, LessonAct, PersonRow, SetClass, Vanished
 from tests.window.test_model import ANN, ARRIVAL, WALL, playing
 
@@ -31,12 +33,41 @@ def test_the_class_stands_in_place_of_the_roster_and_gives_it_back() -> None:
     listing.book.take(WHOLE)
     assert names(listing, model) == ["Ann here", "Ben missing"]
     assert listing.order.people["a"].address == "10.0.0.1:1", "what the roster knows of her"
+    model.apply(Disconnected("no answer", None, True), 0, WALL)
+    assert names(listing, model) == ["Ann unknown", "Ben missing"], "nobody knows who is here by now"
+    texts = [number.text for number in numbers(list(listing.order.people.values()), True)]
+    assert texts == ["1 of 2 last seen here", "1 missing"]
+    for event in ARRIVAL:
+        model.apply(event, 0, WALL)
+    assert names(listing, model) == ["Ann here", "Ben missing"]
     listing.book.take(replace(WHOLE, rev=2, whole=False, rows=(replace(ROWS[1], state="here"),), gone=("a",)))
     assert names(listing, model) == ["Ben here"]
     listing.book.take(ClassList(3, True, available=("7b",)))
     assert names(listing, model) == ["Ann here", "Me here"] and not listing.book.is_set
     model.apply(RosterReplaced((ANN,), 9), 0, WALL)
     assert names(listing, model) == ["Ann here", "Me gone"]
+
+
+def test_of_a_large_class_only_who_is_another_is_looked_at() -> None:
+    model, listing = playing(*ARRIVAL), Listing()
+    listing.book.take(WHOLE)
+    listing.refresh(model)
+    people, order = dict(listing.order.people), listing.order
+    order.changed.clear()
+    listing.refresh(model)
+    assert not order.changed and all(order.people[key] is person for key, person in people.items())
+    listing.book.take(replace(WHOLE, rev=2, whole=False, rows=(replace(ROWS[1], state="lost"),)))
+    listing.refresh(model)
+    assert list(order.changed) == ["b"] and order.people["a"] is people["a"]
+    order.changed.clear()
+    model.apply(RosterUpdated((replace(ANN, port=9),), (), 2), 0, WALL)
+    version = order.version
+    listing.refresh(model)
+    assert list(order.changed) == ["a"] and order.people["a"].address == "10.0.0.1:9" and order.version > version
+    model.apply(RosterUpdated((), (Departure(1, "lost"),), 3), 0, WALL)
+    listing.book.take(replace(WHOLE, rev=3, whole=False, rows=(), gone=("b",)))
+    listing.refresh(model)
+    assert list(order.people) == ["a"] and order.people["a"].address == "", "the roster knows her no more"
 
 
 def test_the_headline_says_which_class_and_since_when_and_what_comes_next() -> None:

@@ -24,6 +24,7 @@ gui: Any = pytest.importorskip("tests.test_client_gui", reason="this Python has 
 pytest.importorskip("cryptography", reason="a teacher's code needs a certificate")
 attendance_dialog: Any = pytest.importorskip("rollcall.window.attendance_dialog")
 classes_dialog: Any = pytest.importorskip("rollcall.window.classes_dialog")
+rename_dialog: Any = pytest.importorskip("rollcall.window.rename_dialog")
 person_dialog: Any = pytest.importorskip("rollcall.window.person_dialog")
 ask: Any = pytest.importorskip("rollcall.window.ask")
 pytestmark = pytest.mark.usefixtures("needs_display")
@@ -158,6 +159,39 @@ def test_lists_are_looked_at_before_they_are_kept(tmp_path: Path, monkeypatch: p
         dialog.take()
         me.until(lambda: me.window.listing.book.title() == "Class club", "the class that was taken")
         assert not dialog.winfo_exists()
+
+
+def test_somebody_of_a_class_is_called_otherwise_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lesson(tmp_path, monkeypatch) as (me, server, port), gui.class_of(port, ["Ben Lee", "Zed"]):
+        me.until(lambda: me.headline().startswith("1 of 4 here"), "the class")
+        me.window.acts.classes()
+        dialog = dialog_of(me, classes_dialog.ClassesDialog)
+        dialog.rename()
+        assert said(dialog) == "Choose a class first."
+        me.until(lambda: dialog.classes.size() == 1, "the classes that there are")
+        dialog.classes.selection_set(0)
+        dialog._open_class()
+        me.until(lambda: dialog._people == list(NAMES), "its list")
+        me.until(lambda: said(dialog).startswith("4 names"), "the preview")
+        dialog.list.mark_set("insert", "2.0")
+        dialog.rename_button.invoke()
+        (asked,) = [child for child in dialog.winfo_children() if isinstance(child, rename_dialog.RenameDialog)]
+        assert asked.choice.get() == "Ben Lee", "the line of the cursor"
+        asked.rename()
+        assert asked.winfo_exists() and said(asked).startswith("name"), said(asked)
+        asked.name.set("Cem Lee")
+        me.press("<Return>", asked.field)
+        me.until(lambda: said(asked) == '"Cem Lee" is in 7b already.', "the server's word")
+        asked.name.set("Ben Holm")
+        asked.rename_button.invoke()
+        me.until(lambda: not asked.winfo_exists(), "it is done")
+        me.until(lambda: dialog._content().split("\n")[:2] == ["Ada Lee", "Ben Holm"], "the list")
+        assert [one.name for one in server.room.classroom.folder.read("7b").people][1] == "Ben Holm"
+        people = me.window.order.people
+        me.until(lambda: "n:Ben Holm" in people and people["n:Ben Holm"].state == "here", "the old name is known")
+        asked = rename_dialog.RenameDialog(me.root, me.window.theme, me.window.acts.replies, "7b", ["A", "B"], print)
+        asked.rename()
+        assert said(asked) == "Whose name is it? Choose it from the list."
 
 
 def test_attendance_is_shown_corrected_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from typing import Any, List
 
@@ -45,7 +46,7 @@ def test_a_room_of_this_computer_is_found_while_that_is_wanted(monkeypatch: pyte
     """Nothing is sent but over the loopback interface."""
     ways = asker.ways()
     monkeypatch.setattr(asker, "ways", lambda: ways[:1])
-    found = FoundRooms([], Trust)
+    found = FoundRooms(Trust)
     with running_server(name="Room 12") as (_, port):
         assert found.look(False) is None
         seen: List[FoundRoom] = []
@@ -59,9 +60,45 @@ def test_a_room_of_this_computer_is_found_while_that_is_wanted(monkeypatch: pyte
     found.stop()
 
 
+def test_the_last_server_is_asked_by_its_name_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network card is asked by, and nothing is sent but to the loopback interface, as the name says."""
+    monkeypatch.setattr(asker, "ways", lambda: [])
+    asked: List[str] = []
+
+    def getaddrinfo(host: str, port: int, **more: Any) -> List[Any]:
+        if more.get("flags"):
+            raise socket.gaierror(socket.EAI_NONAME, "no digits")
+        asked.append(host)
+        v6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
+        return [v6, (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    found = FoundRooms(Trust)
+    with running_server(name="Room 12") as (_, port):
+        servers = [f"school-pc.local:{port}", "other.example"]
+
+        def is_found() -> bool:
+            found.look(True, servers)
+            return found.name_of(servers[0]) == "Room 12"
+
+        wait_until(is_found, "the room")
+        assert asked == ["school-pc.local"], "the last one, and no other"
+        assert found.name_of(f"127.0.0.1:{port}") == "Room 12" and found.name_of("other.example") == ""
+        assert found.name_of("not an address") == found.name_of("") == ""
+        found.look(False)
+
+        def unknown(*unused: Any, **more: Any) -> List[Any]:
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+        found.look(True, servers)
+        wait_until(lambda: found.look(True, servers) is None and found._answer is None, "that it is not known")
+    found.stop()
+
+
 def test_who_finds_none_is_told_why_and_what_to_do_until_they_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asker, "ways", lambda: [])
-    found = FoundRooms([], Trust)
+    found = FoundRooms(Trust)
     assert found.examined("offline") == ""
     found.examine(f"127.0.0.1:{free_port()}", "offline")
     assert found.examined("offline") == LOOKING

@@ -22,17 +22,8 @@ from rollcall.client.events import (
 )
 from rollcall.client.roster_view import RosterView
 from rollcall.window.diary import CONNECTION, PEOPLE, clock_text
-from rollcall.window.model import (
-    BEATS,
-    CONNECTED,
-    CONNECTING,
-    OFFLINE,
-    RECONNECTING,
-    UNKNOWN,
-    VANISHED,
-    ClientModel,
-    Row,
-)
+from rollcall.window.members import UNKNOWN, VANISHED, Row
+from rollcall.window.model import BEATS, CONNECTED, CONNECTING, OFFLINE, RECONNECTING, ClientModel
 from rollcall.window.people import of_row
 from rollcall.window.words import status, title
 from rollcall.wire.likeness import GONE_FOR, MAX_GONE

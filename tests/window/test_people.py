@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from protocol import HERE, KICKED, LATE, LEFT, LOST, REASONS
-from rollcall.window.model import UNKNOWN, VANISHED, Row
+from rollcall.window.diary import minute_text
+from rollcall.window.members import UNKNOWN, VANISHED, Row
 from rollcall.window.people import (
     ATTENTION,
     EXCUSED,
@@ -23,6 +24,7 @@ from rollcall.window.people import (
     numbers,
     of_class,
     of_row,
+    since_text,
 )
 from rollcall.window.words import span_text
 from rollcall.wire.class_messages import PersonRow
@@ -47,7 +49,11 @@ def test_silence_is_told_by_its_length_and_who_went_by_how_long_they_were_here()
     assert (silent.state, silent.group, silent.since) == (SILENT, ATTENTION, WALL - 4.5)
     assert silent.words(WALL) == "◐ not answering for 4 s"
     lost = of_row(row(2, LOST, went=WALL))
-    assert lost.words(WALL + 500) == "✕ connection lost, was here 1 min" and lost.since == WALL
+    times = f"{minute_text(WALL - 60)}–{minute_text(WALL)}"
+    assert lost.words(WALL + 500) == f"✕ connection lost, was here {times}" and lost.since == WALL
+    begun = WALL - WALL % 60  # of a minute, wherever this is
+    brief = of_row(row(3, LEFT, arrived=begun + 10, went=begun + 17))
+    assert brief.words(WALL + 500) == "– left, was here 7 s"
     assert [span_text(seconds) for seconds in (-1, 59.9, 60, 3599, 7500)] == [
         "0 s",
         "59 s",
@@ -89,6 +95,12 @@ def test_with_a_class_the_numbers_add_up_and_guests_are_counted_apart() -> None:
     counted = [sum(map(number.lets_through, people)) for number in numbers(people, True)]
     assert counted == [21, 2, 1, 2, 1, 4] and sum(counted[:-1]) == 27
     assert people[0].own and people[0].address == "h:1" and people[27].group == GUESTS
+    gone = of_class(listed(99, LOST, since=WALL, came=WALL - 3600), {})
+    times = f"{minute_text(WALL - 3600)}–{minute_text(WALL)}"
+    assert gone.words(WALL + 9) == f"✕ connection lost, was here {times}"
+    back = of_class(listed(0, HERE, members=(0,), since=WALL - 500, came=WALL - 500), {0: row(0)})
+    assert back.stayed(WALL) == 500, "the class knows of the time before a restart, the roster does not"
+    assert since_text(of_class(listed(98, MISSING, since=WALL), {})) == minute_text(WALL)
     assert people[21].words(WALL + 7) == "◐ not answering for 7 s" and people[23].went == WALL
 
 

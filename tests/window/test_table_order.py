@@ -11,7 +11,7 @@ from typing import Any, List
 import pytest
 
 from protocol import HERE, KICKED, LATE, LEFT, LOST
-from rollcall.window.model import UNKNOWN, Row
+from rollcall.window.members import UNKNOWN, Row
 from rollcall.window.people import GUESTS, PRESENT, Person, numbers, of_row
 from rollcall.window.table_order import (
     ADDRESS,
@@ -24,6 +24,7 @@ from rollcall.window.table_order import (
     as_csv,
     as_table,
     duration_text,
+    stayed_text,
 )
 
 WALL = 1_700_000_000.0
@@ -117,6 +118,8 @@ def test_guests_offer_their_proposals() -> None:
 )
 def test_durations_are_read_at_a_glance(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+    assert stayed_text(person(int(seconds)), WALL) == text
+    assert stayed_text(person(1, state=UNKNOWN), WALL) == stayed_text(Person("1", "N", "missing", ""), WALL) == ""
 
 
 def test_a_pasted_list_has_columns_and_no_formulas() -> None:
