@@ -133,7 +133,8 @@ _SAYS: Mapping[str, Tuple[Tuple[str, str], ...]] = {
         (
             "<strong>Edge</strong>: <q>… isn't commonly downloaded. Make sure you trust … before you open it.</q> "
             "Point at it, press <q>…</q>, then <q>Keep</q>, <q>Show more</q>, <q>Keep anyway</q>.",
-            "Microsoft Edge's list of downloads; learn.microsoft.com/deployedge/microsoft-edge-security-downloads-interruptions",
+            "Microsoft Edge's list of downloads; "
+            "learn.microsoft.com/deployedge/microsoft-edge-security-downloads-interruptions",
         ),
         (
             "<strong>Chrome</strong>: <q>Insecure download blocked</q>, because this page is read over http. Press the "
@@ -162,7 +163,8 @@ _SAYS: Mapping[str, Tuple[Tuple[str, str], ...]] = {
         (
             "<strong>macOS 15 or newer</strong> then asks whether Rollcall may find devices on the local network: "
             "<q>Allow</q>, or it finds no server.",
-            "Apple, Technical Note TN3179, “Understanding local network privacy”; System Settings, Privacy &amp; Security",
+            "Apple, Technical Note TN3179, “Understanding local network privacy”; System Settings, Privacy &amp; "
+            "Security",
         ),
     ),
     LINUX: (
