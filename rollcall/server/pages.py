@@ -133,25 +133,26 @@ _SAYS: Mapping[str, Tuple[Tuple[str, str], ...]] = {
         (
             "<strong>Edge</strong>: <q>… isn't commonly downloaded. Make sure you trust … before you open it.</q> "
             "Point at it, press <q>…</q>, then <q>Keep</q>, <q>Show more</q>, <q>Keep anyway</q>.",
-            "Microsoft Edge's list of downloads",
+            "Microsoft Edge's list of downloads; "
+            "learn.microsoft.com/deployedge/microsoft-edge-security-downloads-interruptions",
         ),
         (
             "<strong>Chrome</strong>: <q>Insecure download blocked</q>, because this page is read over http. Press the "
             "arrow beside it, then <q>Keep</q>.",
-            "Chrome's list of downloads",
+            "Chrome's list of downloads; Chromium's source, chrome/browser/download, “insecure download blocking”",
         ),
         (
             "<strong>Windows</strong>: <q>Windows protected your PC. Microsoft Defender SmartScreen prevented an "
             "unrecognized app from starting. Running this app might put your PC at risk.</q> Press <q>More info</q>, "
             "then <q>Run anyway</q>.",
-            "the window of Microsoft Defender SmartScreen",
+            "the window of Microsoft Defender SmartScreen, Windows 10 and 11; “More info” unfolds the second button",
         ),
     ),
     MACOS: (
         (
             "<strong>Safari, Chrome</strong> may ask whether downloads from here are allowed: <q>Allow</q>, "
             "<q>Keep</q>. Double-click what came, and drag Rollcall to Applications.",
-            "the browser's list of downloads",
+            "the browser's question, its list of downloads",
         ),
         (
             "<strong>macOS</strong>: <q>Apple could not verify “Rollcall” is free of malware that may harm your Mac or "
@@ -162,14 +163,15 @@ _SAYS: Mapping[str, Tuple[Tuple[str, str], ...]] = {
         (
             "<strong>macOS 15 or newer</strong> then asks whether Rollcall may find devices on the local network: "
             "<q>Allow</q>, or it finds no server.",
-            "System Settings, Privacy &amp; Security, Local Network",
+            "Apple, Technical Note TN3179, “Understanding local network privacy”; System Settings, Privacy &amp; "
+            "Security",
         ),
     ),
     LINUX: (
         (
             "<strong>Chromium, Chrome</strong>: <q>Insecure download blocked</q>, because this page is read over http. "
             "Press the arrow beside it, then <q>Keep</q>.",
-            "Chrome's list of downloads",
+            "Chrome's list of downloads; Chromium's source, chrome/browser/download, “insecure download blocking”",
         ),
         (
             "<strong>Unpack it</strong> (double-click) and start <code>rollcall-client</code> in the folder that "

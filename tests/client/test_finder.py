@@ -10,6 +10,7 @@ import queue
 import socket
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import pytest
@@ -456,3 +457,21 @@ def test_the_program_lists_the_servers_and_says_when_there_is_none() -> None:
                 asking, found = map(json.loads, client.stdout_lines)
             assert asking == {"event": "asking", "cards": ["eth0"], "problem": ""}
             assert (found["event"], found["addresses"], found["name"]) == ("found", ["192.168.5.2:8080"], "Room 12")
+
+
+def test_where_there_is_ipv6_alone_nothing_is_found_and_the_typed_address_joins(tmp_path: Path) -> None:
+    with classroom() as (teacher, student, hub):
+        for net, address in ((teacher, "fe80::1/64"), (student, "fe80::2/64")):
+            hub.plug(net, "eth0")
+            net.ip(f"addr add {address} dev eth0 nodad")
+        arguments = (ROOT / "server.py", "--config", tmp_path / "c.toml", "--host", "::", "--port", "8080")
+        (tmp_path / "c.toml").write_text("[server]\n")
+        with teacher.program(*arguments) as server:
+            server.wait_for_line(r"\[fe80::1%eth0\]:8080")
+            with student.program(ROOT / "client.py", "--find", "--for", "0.3") as client:
+                assert client.wait() == 1
+            typed = ("[fe80::1%eth0]:8080", "--name", "Ann", "--for", "1")
+            with student.program(ROOT / "client.py", *typed) as client:
+                assert client.wait() == 0 and "connected" in client.text
+            assert "http://" not in server.text, "no browser takes an address with a card in it"
+            assert server.stop() == 0

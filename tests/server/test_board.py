@@ -26,7 +26,7 @@ from rollcall.wire.likeness import GONE_FOR
 from server import RollcallServer
 from tests.closed_room import JOIN, room_with_keys
 from tests.conftest import _sockets
-from tests.helpers import PATIENCE, RawClient, ShiftedClock, running_server, wait_until
+from tests.helpers import PATIENCE, RawClient, ServerProgram, ShiftedClock, running_server, wait_until
 
 WINDOWS = "User-Agent: Mozilla/5.0 (Windows NT 10.0)\r\n"
 
@@ -566,3 +566,48 @@ def test_when_something_has_run_out_a_browser_goes_after_those_who_have_not_regi
         assert mute.line()["code"] == "server_full"
         server.room.make_way()
         assert b"error" not in events.rest(), "and hears no line of ours"
+
+
+HOSTILE = [
+    (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + bytes(65536).replace(b"\0", b"x") + b"\r\n\r\n", 431),
+    (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", 400),
+    (b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 400),
+    (b"GET /\r\n", 400),  # HTTP/0.9
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    *((b"GET /downloads/" + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 404) for path in (
+        b"../secret", b"%2e%2e/secret", b"..%2fsecret", b"..\\secret", b"%2e%2e%5csecret", b"link.exe", b"folder.exe",
+        b"a%00.exe", b"con", b"NUL.exe", b"COM1", b"a.exe::$DATA", b"/etc/passwd", b"a.exe/..", b"pipe.exe")),
+    (b"GET http://localhost/downloads/../secret HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET http://evil.example/board HTTP/1.1\r\nHost: localhost\r\n\r\n", 421),
+    (b"GET /board HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+    (b"GET /board/events HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n", 403),
+    (b"GET /downloads/a.exe HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+]  # fmt: skip
+"""What the whole program is asked, and its answers."""
+
+
+def test_the_real_program_answers_each_hostile_request_and_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    (folder / "folder.exe").mkdir(parents=True)
+    (folder / "a.exe").write_bytes(b"x")
+    (tmp_path / "secret").write_bytes(b"secret")
+    if hasattr(os, "mkfifo"):
+        (folder / "link.exe").symlink_to(tmp_path / "secret")
+        os.mkfifo(folder / "pipe.exe")
+    program = ServerProgram(tmp_path, downloads=str(folder), registration_timeout=1.0, discoverable=False)
+    with program as server, ExitStack() as stack:
+        idle = [stack.enter_context(Browser(server.port)) for _ in range(6)]
+        slow = stack.enter_context(Browser(server.port))
+        slow.say(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+        for data, expected in HOSTILE:
+            with Browser(server.port) as browser:
+                browser.say(data)
+                status, fields = browser.head()
+                assert status == expected, data[:80]
+                assert b"secret" not in browser.rest() and "access-control-allow-origin" not in fields
+        assert [browser.rest() for browser in (*idle, slow)] == [b""] * 7, "gone at their deadline"
+        with RawClient(server.port) as ann:
+            ann.register("Ann")
+            assert ann.until_type("welcome")["protocol"] == 2
+        assert server.stop() == 0
+        assert "Traceback" not in server.text
