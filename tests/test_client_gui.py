@@ -618,7 +618,7 @@ def test_a_class_is_shown_by_who_needs_attention_with_numbers_that_add_up() -> N
         )
         me.until(lambda: me.names() == ["Ben", "Ann", "Cal", "maxi  → Max?"], "the class")
         assert me.headline() == "1 of 3 here · 1 missing · 1 excused · 1 guest"
-        assert me.groups()[0] == "NEEDS ATTENTION · 1" and me.groups()[-1].endswith("Accept 1")
+        assert me.groups()[0] == "NEEDS ATTENTION · 1" and me.groups()[-1].endswith("Accept 1 proposal")
         assert me.values("Ann")[1] == "● here  •" and "bus" not in str(me.rows())
         bar = me.teacher.class_bar
         assert bar.winfo_ismapped() and bar.class_button.cget("text") == "Class 7b"
