@@ -105,7 +105,8 @@ class TeacherFace(ttk.Frame):
         below = 1 if wanted > room > 1 else 0
         row = below + 1 if below or wanted + numbers > room > 1 else 0
         if (int(self._side.grid_info()["row"]), int(self.chip_row.grid_info().get("row", -1))) != (below, row):
-            self._side.grid(row=below, pady=(px(5) if below else 0, 0))
+            place = {"column": 0, "columnspan": 3} if below else {"column": 2, "columnspan": 1}
+            self._side.grid(row=below, pady=(px(5) if below else 0, 0), **place)  # type: ignore[arg-type]
             where = {"row": row, "column": 0 if row else 1, "columnspan": 3 if row else 1}
             self.chip_row.grid(sticky="w", pady=(px(5) if row else 0, 0), **where)  # type: ignore[arg-type]
         self._place_chips(room - px(24) if row else numbers)

@@ -347,3 +347,28 @@ def test_a_mark_with_nobody_selected_is_none(tmp_path: Path, monkeypatch: pytest
         me.window.acts.ask_value = lambda **question: 0
         me.window.acts.mark("late")
         assert acts == [MarkAct(("Ann",), "late")]
+
+
+def test_nothing_of_the_headline_is_cut_off_in_a_narrow_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lesson(tmp_path, monkeypatch) as (me, _, port), gui.class_of(port, ["ben lee", "Zed", "Ada Lee"]) as crowd:
+        me.until(lambda: "missing" in me.headline(), "the lesson")
+        crowd[2].close()
+        me.window.act(MarkAct(("Cem Lee",), "excused"))
+        me.until(lambda: me.headline().endswith("1 lost · 1 missing · 1 excused · 1 guest"), "many numbers")
+        me.root.geometry("+0+0")
+        for width, lines in ((1200, 1), (700, 2), (480, 3)):
+            me.root.geometry(f"{me.window.theme.px(width)}x{me.window.theme.px(500)}")
+            me.until(lambda width=width: me.root.winfo_width() == me.window.theme.px(width), "that width")
+            face = me.teacher
+            parts = [*face.chips, face.search_field, face.menu_button, face.class_bar.lesson_button]
+            for part in parts:
+                me.until(
+                    lambda part=part: (
+                        part.winfo_viewable()
+                        and part.winfo_width() >= part.winfo_reqwidth()
+                        and part.winfo_rootx() + part.winfo_width() <= me.root.winfo_rootx() + me.root.winfo_width()
+                        and part.winfo_rooty() + part.winfo_height() <= face.table.winfo_rooty()
+                    ),
+                    f"all of {part} at {width}",
+                )
+            assert len({part.winfo_rooty() for part in face.chips}) <= lines
