@@ -313,7 +313,8 @@ def test_a_student_is_told_in_colour_shape_and_word_when_it_is_not_so(tmp_path: 
             server.kill()
             me.until(lambda: me.student.word.cget("text") == "◌ Not connected", "the word")
             assert me.student.band.cget("background") != good and me.face == STUDENT
-            me.until(lambda: "Room 12 does not answer.\nTrying again" in me.student.detail.cget("text"), "why, and next")
+            detail = me.student.detail
+            me.until(lambda: "Room 12 does not answer.\nTrying again" in detail.cget("text"), "why, and next")
             assert me.student.step_button.cget("text") == "Try now" and me.student.step_button.winfo_manager()
             with ServerProgram(tmp_path, port=server.port, name="Room 12", **SHORT):
                 me.student.step_button.invoke()
