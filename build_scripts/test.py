@@ -34,6 +34,7 @@ SLOW: Tuple[str, ...] = (
     "tests/server/test_classroom.py",  # a whole server for each test
     "tests/server/test_door.py",  # the same
     "tests/window/test_class_window.py",  # real windows and servers
+    "tests/window/test_morning_in_windows.py",
     "tests/test_server.py",  # a whole server for each test, which takes half a second to stop
     "tests/test_client.py",  # the same, and real waits
     "tests/test_client_gui.py",  # real windows

@@ -313,7 +313,8 @@ def test_a_student_is_told_in_colour_shape_and_word_when_it_is_not_so(tmp_path: 
             server.kill()
             me.until(lambda: me.student.word.cget("text") == "◌ Not connected", "the word")
             assert me.student.band.cget("background") != good and me.face == STUDENT
-            me.until(lambda: "Room 12 does not answer. Trying again" in me.student.detail.cget("text"), "why, and next")
+            detail = me.student.detail
+            me.until(lambda: "Room 12 does not answer.\nTrying again" in detail.cget("text"), "why, and next")
             assert me.student.step_button.cget("text") == "Try now" and me.student.step_button.winfo_manager()
             with ServerProgram(tmp_path, port=server.port, name="Room 12", **SHORT):
                 me.student.step_button.invoke()
@@ -618,7 +619,7 @@ def test_a_class_is_shown_by_who_needs_attention_with_numbers_that_add_up() -> N
         )
         me.until(lambda: me.names() == ["Ben", "Ann", "Cal", "maxi  → Max?"], "the class")
         assert me.headline() == "1 of 3 here · 1 missing · 1 excused · 1 guest"
-        assert me.groups()[0] == "NEEDS ATTENTION · 1" and me.groups()[-1].endswith("Accept 1")
+        assert me.groups()[0] == "NEEDS ATTENTION · 1" and me.groups()[-1].endswith("Accept 1 proposal")
         assert me.values("Ann")[1] == "● here  •" and "bus" not in str(me.rows())
         bar = me.teacher.class_bar
         assert bar.winfo_ismapped() and bar.class_button.cget("text") == "Class 7b"

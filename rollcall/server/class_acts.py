@@ -204,11 +204,12 @@ def _told(found: Preview) -> str:
     """What a list is, in a sentence for each thing."""
     parts = [f"{counted(found.count, 'name')}: {', '.join(found.first_three)}{' …' if found.count > 3 else ''}"]
     if found.needs_class:
-        parts.append(f"a column names several classes: {', '.join(found.class_names)}; which one is it?")
-    parts += [f"line {oddity.line}: {oddity.text}" for oddity in found.oddities[:MOST_TOLD]]
+        parts.append(f"There is a column of classes: {', '.join(found.class_names)}; which one is it?")
+    parts += [f"Line {oddity.line}: {oddity.text}" for oddity in found.oddities[:MOST_TOLD]]
     if len(found.oddities) > MOST_TOLD:
-        parts.append(f"and {len(found.oddities) - MOST_TOLD} more")
-    return printable(". ".join(parts), 900)
+        parts.append(f"And {len(found.oddities) - MOST_TOLD} more")
+    ended = [part if part.endswith(("…", "?")) else f"{part}." for part in parts[:-1]]
+    return printable(" ".join([*ended, parts[-1]]), 900)
 
 
 def save_class(asker: Asker, message: SaveClass) -> Done:

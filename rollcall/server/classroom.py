@@ -173,6 +173,7 @@ class Classroom:
             before: List[Fact] = [*known.stays, *known.pauses, *known.lessons]
             before += [*known.marks, *known.identifications]
             facts = book.resume(before, known.alive).facts if known.alive else ()
+            self._had = next((one.classes for one in reversed(book.lessons)), ())  # also one that goes on, or was last
         except RecordError as error:
             self._journal.note(log, logging.ERROR, "what was recorded before cannot be read: %s", error)
         self._record, self._registrar = record, Registrar(record, book)

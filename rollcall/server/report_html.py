@@ -25,7 +25,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --paper: #14171b; --ink: #e9ecef; --soft: #a3acb7; --line: #363c44;
   --head: #1e2329; --good: #6fce98; --warn: #f0b458; --bad: #ff8e8a } }
 * { box-sizing: border-box }
-body { margin: 0 auto; padding: 28px 24px 40px; max-width: 1080px; background: var(--paper); color: var(--ink);
+body { margin: 0 auto; padding: 28px 24px 40px; max-width: 1240px; background: var(--paper); color: var(--ink);
   font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   font-variant-numeric: tabular-nums }
 h1 { margin: 0 0 4px; font-size: 24px; line-height: 1.25; overflow-wrap: anywhere }
@@ -48,7 +48,7 @@ small { font-size: 13px }
 .box { display: inline-block; width: 1em; height: 1em; border: 1.5px solid var(--ink); border-radius: 2px;
   text-align: center; line-height: .9; font-weight: 700; vertical-align: -.12em }
 footer { margin-top: 26px; padding-top: 8px; border-top: 1px solid var(--line); color: var(--soft); font-size: 13px }
-@media screen and (min-width: 900px) { td:not(:first-child):not(:last-child) { white-space: nowrap } }
+@media screen and (min-width: 1240px) { td:not(:first-child):not(:last-child) { white-space: nowrap } }
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --line: #aaa; --head: #fff; --good: #000;
     --warn: #000; --bad: #000 }

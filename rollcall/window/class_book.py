@@ -12,7 +12,7 @@ from protocol import HERE, Message
 from rollcall.window.diary import minute_text
 from rollcall.window.members import Row
 from rollcall.window.people import MISSING, Person, last_seen, of_class
-from rollcall.wire.class_messages import AboutClass, ClassList, LessonAct, PersonRow, SetClass
+from rollcall.wire.class_messages import AboutClass, ClassList, LessonAct, PersonRow
 
 Act = Union[Message, AboutClass]
 """What a teacher may ask for."""
@@ -102,7 +102,8 @@ class ClassBook:
             when = minute_text(known.vanished.begin)
             return Step(f"{known.vanished.count} vanished at once, at {when}.", "Pause the lesson", LessonAct("pause"))
         if known.comes and known.comes not in known.classes:
-            return Step(f"This looks like {known.comes}.", f"Take {known.comes}", SetClass((known.comes,)))
+            act = LessonAct("begin", classes=(known.comes,))
+            return Step(f"This looks like {known.comes}.", f"Begin {known.comes}", act)
         return None
 
     def take_moved(self) -> Optional[Set[str]]:

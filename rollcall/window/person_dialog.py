@@ -103,9 +103,14 @@ class PersonDialog(tk.Toplevel):
         self._build_numbers(row)
         ttk.Label(self, text="Note", style="Muted.TLabel").grid(column=0, columnspan=2, sticky="w")
         self.note = tk.StringVar(self, self._theme.drawable(row.note))
-        field = ttk.Entry(self, textvariable=self.note, width=48, font=self._theme.body_font)
-        field.grid(column=0, columnspan=2, sticky="ew")
+        line = ttk.Frame(self)
+        line.grid(column=0, columnspan=2, sticky="ew")
+        line.columnconfigure(0, weight=1)
+        field = ttk.Entry(line, textvariable=self.note, width=40, font=self._theme.body_font)
+        field.grid(row=0, column=0, sticky="ew")
         field.bind("<Return>", lambda event: self.save_note())
+        self.note_button = ttk.Button(line, text="Save the note", command=self.save_note)
+        self.note_button.grid(row=0, column=1, padx=(px(6), 0))
         if row.members:
             text = f"This is not {self._theme.drawable(row.name)}"
             not_me = ttk.Button(self, text=text, command=lambda: self._do(self._identify("is not", row.name)))

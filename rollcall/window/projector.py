@@ -163,9 +163,11 @@ class Projector:
         x = margin
         texts = [(self._theme.drawable(self._picture.title), palette.text)]
         texts += [(text, palette.loud[kind][0]) for text, kind in self._picture.numbers]
+        height = size
         wanted = sum(self._font(size).measure(text) + size for text, _ in texts)
         size = min(size, max(8, size * (limit - x) // max(1, wanted)))  # no number is cut off
         font = self._font(size)
+        canvas.itemconfigure(end, font=self._font(min(size, 0.75 * height)))  # the time is not what is large
         for text, colour in texts:
             canvas.create_text(x, y, text=text, anchor="w", font=font, fill=colour, tags=("head",))
             x += font.measure(text) + size

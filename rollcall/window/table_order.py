@@ -17,6 +17,7 @@ from rollcall.window.members import UNKNOWN
 from rollcall.window.names import fold, name_key
 from rollcall.window.people import GROUPS, GUESTS, PRESENT, RANK, Number, Person, since_text
 from rollcall.wire.clock import local_time
+from rollcall.wire.text import counted
 
 NAME, STATE, SINCE, FOR, ADDRESS = "name", "state", "since", "for", "address"
 COLUMNS: Dict[str, str] = {
@@ -137,7 +138,8 @@ class TableOrder:
             title = "LAST SEEN HERE"
         text = f"{title} · {count}"
         proposals = sum(bool(person.proposal) for person in self.people.values()) if group == GUESTS else 0
-        return f"{text}     Accept {'all ' if proposals > 1 else ''}{proposals}" if proposals else text
+        accept = f"Accept {'all ' if proposals > 1 else ''}{counted(proposals, 'proposal')}"
+        return f"{text}     {accept}" if proposals else text
 
 
 def _matches(person: Person, wanted: str) -> bool:

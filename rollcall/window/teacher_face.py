@@ -97,14 +97,31 @@ class TeacherFace(ttk.Frame):
         bar.bind("<Configure>", lambda event: self._fit_bar())
 
     def _fit_bar(self) -> None:
-        """In a narrow window the numbers have a line of their own."""
-        px = self._theme.px
+        """In a narrow window the numbers have lines of their own, in a very narrow one the search, too."""
+        px, room = self._theme.px, self.bar.winfo_width()
         left = self.class_bar if self.class_bar.winfo_manager() else self.room
-        wanted = left.winfo_reqwidth() + self.chip_row.winfo_reqwidth() + self._side.winfo_reqwidth() + px(44)
-        row = 1 if wanted > self.bar.winfo_width() > 1 else 0
-        where = {"row": row, "column": 0 if row else 1, "columnspan": 3 if row else 1}
-        if int(self.chip_row.grid_info().get("row", -1)) != row:
+        wanted = left.winfo_reqwidth() + self._side.winfo_reqwidth() + px(44)
+        numbers = sum(chip.winfo_reqwidth() + px(8) for chip in self.chips)
+        below = 1 if wanted > room > 1 else 0
+        row = below + 1 if below or wanted + numbers > room > 1 else 0
+        if (int(self._side.grid_info()["row"]), int(self.chip_row.grid_info().get("row", -1))) != (below, row):
+            place = {"column": 0, "columnspan": 3} if below else {"column": 2, "columnspan": 1}
+            self._side.grid(row=below, pady=(px(5) if below else 0, 0), **place)  # type: ignore[arg-type]
+            where = {"row": row, "column": 0 if row else 1, "columnspan": 3 if row else 1}
             self.chip_row.grid(sticky="w", pady=(px(5) if row else 0, 0), **where)  # type: ignore[arg-type]
+        self._place_chips(room - px(24) if row else numbers)
+
+    def _place_chips(self, width: int) -> None:
+        """One after the other, and on the next line where the width does not do."""
+        px, x, y, height, widest = self._theme.px, 0, 0, 0, 1
+        for chip in self.chips:
+            if x and x + chip.winfo_reqwidth() > width:
+                x, y = 0, y + height + px(4)
+            chip.place(x=x, y=y)
+            x, height = x + chip.winfo_reqwidth() + px(8), chip.winfo_reqheight()
+            widest = max(widest, x)
+        for option, size in (("width", widest), ("height", max(1, y + height))):
+            set_option(self.chip_row, option, str(size))
 
     def _build_pane(self, diary: Diary, commands: LogActions) -> None:
         theme, px = self._theme, self._theme.px
@@ -169,7 +186,6 @@ class TeacherFace(ttk.Frame):
             self.press(None)  # nobody is so any more: a filter that shows nobody is in nobody's interest
         while len(self.chips) < len(numbers):
             chip = Chip(self.chip_row, self._theme, self._presser(len(self.chips)))
-            chip.grid(row=0, column=len(self.chips), padx=(0, self._theme.px(8)))
             self.chips.append(chip)
         while len(self.chips) > len(numbers):
             self.chips.pop().destroy()

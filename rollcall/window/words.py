@@ -135,7 +135,7 @@ def student(model: ClientModel, now: float) -> StudentWords:
         word = {"kicked": "✕ Removed", "replaced": "✕ Not here any more"}.get(model.refusal, "✕ Not let in")
         return StudentWords(BAD, word, name, status(model, now), AGAIN if model.again_at <= now else "")
     if model.phase == RECONNECTING:
-        return StudentWords(WARN, "◌ Not connected", name, f"{plain_cause(model)} {next_step(model, now)}", NOW)
+        return StudentWords(WARN, "◌ Not connected", name, f"{plain_cause(model)}\n{next_step(model, now)}", NOW)
     return StudentWords(WARN, "◌ Not connected", name, status(model, now))
 
 

@@ -12,7 +12,7 @@ from rollcall.window.diary import minute_text
 from rollcall.window.listing import Listing
 from rollcall.window.model import ClientModel
 from rollcall.window.people import numbers
-from rollcall.wire.class_messages import ClassList, LessonAct, PersonRow, SetClass, Vanished
+from rollcall.wire.class_messages import ClassList, LessonAct, PersonRow, Vanished
 from tests.window.test_model import ANN, ARRIVAL, WALL, playing
 
 ROWS = (
@@ -98,6 +98,6 @@ def test_what_happened_to_all_is_one_line_with_what_to_do() -> None:
     assert step is not None and (step.label, step.act) == ("Go on", LessonAct("go on"))
     book.take(replace(WHOLE, comes="9a"))
     step = book.attention()
-    assert step is not None and (step.label, step.act) == ("Take 9a", SetClass(("9a",)))
+    assert step is not None and (step.label, step.act) == ("Begin 9a", LessonAct("begin", classes=("9a",)))
     book.take(replace(WHOLE, comes="7b"))
     assert book.attention() is None

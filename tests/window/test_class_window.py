@@ -347,3 +347,25 @@ def test_a_mark_with_nobody_selected_is_none(tmp_path: Path, monkeypatch: pytest
         me.window.acts.ask_value = lambda **question: 0
         me.window.acts.mark("late")
         assert acts == [MarkAct(("Ann",), "late")]
+
+
+def test_nothing_of_the_headline_is_cut_off_in_a_narrow_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lesson(tmp_path, monkeypatch) as (me, _, port), gui.class_of(port, ["ben lee", "Zed", "Ada Lee"]) as crowd:
+        me.until(lambda: "missing" in me.headline(), "the lesson")
+        crowd[2].close()
+        me.window.act(MarkAct(("Cem Lee",), "excused"))
+        me.until(lambda: me.headline().endswith("1 lost · 1 missing · 1 excused · 1 guest"), "many numbers")
+        me.root.geometry("+0+0")
+        for width, lines in ((1200, 1), (700, 2), (480, 3)):
+            me.root.geometry(f"{me.window.theme.px(width)}x{me.window.theme.px(500)}")
+            me.until(lambda width=width: me.root.winfo_width() == me.window.theme.px(width), "that width")
+            face, right = me.teacher, me.root.winfo_rootx() + me.root.winfo_width()
+
+            def is_whole(part: Any, face: Any = face, right: int = right) -> bool:
+                ends = part.winfo_rootx() + part.winfo_width(), part.winfo_rooty() + part.winfo_height()
+                is_inside = ends[0] <= right and ends[1] <= face.table.winfo_rooty()
+                return bool(is_inside and part.winfo_viewable() and part.winfo_width() >= part.winfo_reqwidth())
+
+            for part in (*face.chips, face.search_field, face.menu_button, face.class_bar.lesson_button):
+                me.until(lambda part=part: is_whole(part), f"all of {part} at {width}")
+            assert len({part.winfo_rooty() for part in face.chips}) <= lines

@@ -107,9 +107,9 @@ def test_guests_offer_their_proposals() -> None:
     order = TableOrder()
     guests = [Person(str(n), f"G{n}", HERE, GUESTS, proposal="Mia" if n < 2 else "") for n in range(4)]
     order.update(guests, [])
-    assert order.heading(GUESTS, 4) == "GUESTS · 4     Accept all 2"
+    assert order.heading(GUESTS, 4) == "GUESTS · 4     Accept all 2 proposals"
     order.update([], ["0"])
-    assert order.heading(GUESTS, 3).endswith("Accept 1")
+    assert order.heading(GUESTS, 3).endswith("Accept 1 proposal")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any, List, Tuple
 
 import pytest
 
-from tests.helpers import Program
+from tests.helpers import Program, wait_until
 
 pytest.importorskip("tkinter", reason="this Python has no Tk")
 theme: Any = pytest.importorskip("rollcall.window.theme")
@@ -84,7 +84,8 @@ def test_a_monitor_of_another_density_is_followed(monkeypatch: pytest.MonkeyPatc
         assert not look.follow_screen(), "this platform has one density"
         monkeypatch.setattr(theme, "monitor_dots", lambda root: 2 * 96 * scale)
         assert look.follow_screen() and not look.follow_screen()
-        root.update()
+        # A window manager takes its time.
+        wait_until(lambda: bool(root.update() or root.winfo_width() > 600 * scale), "the larger window")
         assert look.scale == 2 * scale
         assert (root.winfo_width(), root.winfo_height()) == pytest.approx((800 * scale, 600 * scale), abs=2)
         assert root.minsize() == pytest.approx((400 * scale, 200 * scale), abs=2)

@@ -35,9 +35,9 @@ def test_a_lost_connection_says_why_and_what_next() -> None:
     assert (words.sign(model), words.loudness(model), words.title(model)) == ("◌", "warn", "not connected – Rollcall")
     student = words.student(model, 100)
     assert (student.loudness, student.word, student.name) == ("warn", "◌ Not connected", "Me")
-    assert (student.detail, student.step) == ("Room 12 does not answer. Trying again in 4 s.", words.NOW)
+    assert (student.detail, student.step) == ("Room 12 does not answer.\nTrying again in 4 s.", words.NOW)
     model.cause = "there is no way to 10.0.0.1; is this computer on the network?"
-    assert words.student(model, 104).detail == "There is no way to 10.0.0.1. Trying again now."
+    assert words.student(model, 104).detail == "There is no way to 10.0.0.1.\nTrying again now."
 
 
 def test_a_student_reads_name_room_and_since_when() -> None:
