@@ -16,10 +16,10 @@ import pytest
 from protocol import Ping
 from rollcall.program.folders import data_folder
 from rollcall.server import classroom, facts, lesson_state, record
-from rollcall.server.config import ServerConfig
 from rollcall.server.keys import room_keys
 from rollcall.server.lesson_start import begin, classes_of
 from rollcall.server.pause import PauseWatch
+from rollcall.server.settings import ServerConfig
 from rollcall.server.sweeper import LEAST_PAUSE
 from rollcall.window.people import WORDS
 from rollcall.wire.class_messages import Attendance
