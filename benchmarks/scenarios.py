@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -24,8 +25,8 @@ from crowd import LEAVE_LINE, PING_LINE, Crowd, Member, hello, percentile
 from servers import HERE, ROLLCALL, TLS, Running, Server, compiled, openssl
 
 Sample = Dict[str, float]
-REST = 2.0
-"""Seconds after the joins before the memory is read: late work of the joins is done by then."""
+REST = 3.0
+"""Seconds after the joins before the memory is read: late work of the joins is done by then, the record's included."""
 
 AT_ONCE = 20
 """Members that are read after each join: all of them would take longer than the server's pushes are apart, and then
@@ -51,7 +52,8 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
     with Running(server, folder) as running:
         if server.tls:
             warm(running.port)
-        before = running.resident_kib()
+        running.rest()
+        before, begun_cpu = running.resident_kib(), running.cpu_seconds()
         generator = compiled("generator", folder, *openssl())  # the same one, with TLS or without
         arguments = [generator, str(running.port), str(clients), str(in_flight), f"{seconds:g}"]
         arguments += [server.hello, server.ping, *(["tls"] if server.tls else [])]
@@ -62,7 +64,9 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
             try:
                 if driver.stdout.readline() != "joined\n":
                     raise Failed("not every client was served")
+                join_cpu = running.cpu_seconds() - begun_cpu
                 time.sleep(REST)
+                all_cpu = running.cpu_seconds() - begun_cpu
                 memory = (running.resident_kib() - before) / clients
                 cpu = running.cpu_seconds()
                 output, _ = driver.communicate("go\n", timeout=seconds + 60)
@@ -74,7 +78,8 @@ def pings(server: Server, folder: Path, clients: int, in_flight: int, seconds: f
                 driver.kill()
             figures: Sample = json.loads(output)
             cpu = (running.cpu_seconds() - cpu) / (figures["pings_per_second"] * seconds)
-        return {**figures, "kib_per_client": memory, "cpu_per_100k": cpu * 100_000}
+        more = {"join_cpu": join_cpu, "join_cpu_all": all_cpu, "cpu_per_100k": cpu * 100_000}
+        return {**figures, "kib_per_client": memory, **more}
 
 
 def warm(port: int) -> None:
@@ -109,23 +114,22 @@ def steady_pings(port: int, clients: int, rate: float, result: Sample) -> Iterat
         result.update(json.loads(output))
 
 
-def joins(folder: Path, count: int, packed: bool, server: Server = ROLLCALL) -> Sample:
+def joins(folder: Path, count: int, packed: bool) -> Sample:
     """``count`` clients join as fast as they can and follow the roster; then one more comes. All must end with exactly
     the roster that the server has. Meanwhile 20 members ping 200 times a second."""
     others = 20
     trips: Sample = {}
-    with Running(server, folder) as running:
+    with Running(ROLLCALL, folder) as running:
         crowd = Crowd(running.port)
         try:
             with steady_pings(running.port, others, 200, trips):
-                begun, cpu = time.monotonic(), running.cpu_seconds()
+                begun = time.monotonic()
                 for number in range(count):
                     crowd.join(hello(number, packed=packed))
                     crowd.pump(0, AT_ONCE)
                 joined = time.monotonic()
                 final = others + count
                 exact = crowd.until(lambda: crowd.current.get(final) == count, "everyone exact")
-                cpu = running.cpu_seconds() - cpu
                 (roster,) = crowd.rosters()
                 assert len(roster) == final
                 pushed = sum(member.received for member in crowd.members)
@@ -140,7 +144,6 @@ def joins(folder: Path, count: int, packed: bool, server: Server = ROLLCALL) -> 
     return {
         "mb_pushed": pushed / 1e6,
         "joining": joined - begun,
-        "join_cpu": cpu,
         "exact_after_last": exact - joined,
         "late_mb": late_pushed / 1e6,
         "late_exact": late,
@@ -164,23 +167,25 @@ def bell(folder: Path, count: int) -> Sample:
 
 
 def recorded(server: Server, folder: Path, count: int, seconds: float) -> Sample:
-    """Heartbeats of ``count`` clients, and as many that join: of a server with a class and its record, or of one
-    without. ``missing`` are those who joined and are not in the database afterwards; 0 where there is none."""
+    """``count`` clients that join as fast as they can, and their heartbeats: of a server that writes down who is here,
+    or of one that does not. ``joining`` is until all are welcomed, and ``join_cpu`` what the server used until then;
+    ``join_cpu_all`` has what it does about them afterwards. ``missing`` are those who are not in the database in the
+    end; 0 where there is none."""
     own = Path(tempfile.mkdtemp(dir=folder))
-    beats = pings(server, own, count, 64, seconds)
-    found = joins(own, count, True, server)
+    shutil.copy(compiled("generator", folder, *openssl()), own)
+    found = pings(server, own, count, 64, seconds)
     missing = 0
     record = own / "Rollcall" / "record.db"
     if record.exists():
         with closing(sqlite3.connect(record)) as database:
-            rows = database.execute("SELECT DISTINCT name FROM stays WHERE ended IS NOT NULL").fetchall()
-        missing = len({f"Student {number}" for number in range(count + 1)} - {name for (name,) in rows})
+            rows = database.execute("SELECT name FROM stays WHERE ended IS NOT NULL").fetchall()
+        missing = len({f"Student {number}" for number in range(count)} - {name for (name,) in rows})
+    elif server is not ROLLCALL:
+        missing = count
+    kept = ("join_cpu", "join_cpu_all", "pings_per_second", "cpu_per_100k")
     return {
-        "pings_per_second": beats["pings_per_second"],
-        "cpu_per_100k": beats["cpu_per_100k"],
-        "joining": found["joining"] + found["exact_after_last"],
-        "join_cpu": found["join_cpu"],
-        "pong_p99_ms": found["pong_p99_ms"],
+        "joining": count / found["joins_per_second"],
+        **{name: found[name] for name in kept},
         "missing": missing,
     }
 

@@ -26,7 +26,9 @@ from environment import SetupError, environment  # noqa: E402
 START_TIMEOUT = 30.0
 PING = '{"type":"ping"}\n'
 REGISTER_1 = '{"type":"register","client_ip":"127.0.0.1","client_port":%d}\n'
-REGISTER_2 = '{"type":"register","client_ip":"127.0.0.1","client_port":5000,"protocol":2,"name":"c%d","roster":false}\n'
+REGISTER_2 = (
+    '{"type":"register","client_ip":"127.0.0.1","client_port":5000,"protocol":2,"name":"Student %d","roster":false}\n'
+)
 # RFC 6455: an upgrade, and a masked text frame. The mask is zero, which the standard does not forbid.
 UPGRADE = (
     "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -62,8 +64,14 @@ def _rollcall(one_cpu: bool) -> Callable[[int, Path, Dict[str, Any]], List[str]]
     return command
 
 
+def _recorded(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
+    """The same server without a class, and everybody written down."""
+    return _rollcall(True)(port, folder, {"record": "always", **settings})
+
+
 def _with_class(count: int) -> Callable[[int, Path, Dict[str, Any]], List[str]]:
-    """The same server with a class, and its record; its times are those of a server without one."""
+    """The same server with a class, whose names the clients have, and its record; its times are those of a server
+    without one."""
 
     def command(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
         names = folder / "crowd.txt"
@@ -143,7 +151,8 @@ def _ceiling(port: int, folder: Path, settings: Dict[str, Any]) -> List[str]:
 
 ROLLCALL = Server("rollcall", _rollcall(True), REGISTER_2)
 TLS = Server("TLS", _rollcall(True), REGISTER_2, tls=True, reason_against=_no_tls)
-WITH_CLASS = Server("rollcall, a class", _with_class(1000))
+RECORDED = Server("recorded", _recorded, REGISTER_2)
+WITH_CLASS = Server("with a class", _with_class(1000), REGISTER_2)
 SMALL_CLASS = Server("a class of 200", _with_class(200))
 TWO_CPUS = Server("two cpus", _rollcall(False), REGISTER_2)
 NAIVE = Server("naive", _naive)
@@ -202,9 +211,16 @@ class Running:
         return float(match.group(1)) if match else float("nan")
 
     def cpu_seconds(self) -> float:
-        """Processor time that it has used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time that it has used so far, to the microsecond: ``/proc`` has hundredths. The number of the clock
+        is what clock_getcpuclockid(3) returns (Linux, include/linux/posix-timers_types.h)."""
+        return time.clock_gettime((~self.process.pid << 3) | 2)
+
+    def rest(self, most: float = 5.0) -> None:
+        """Wait, for so long at most, until it has nothing to do."""
+        until, used = time.monotonic() + most, -1.0
+        while self.cpu_seconds() - used > 0.002 and time.monotonic() < until:
+            used = self.cpu_seconds()
+            time.sleep(0.2)
 
     def threads(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/task"))

@@ -14,6 +14,7 @@ from rollcall.server.acting import Asker, NotDone
 from rollcall.server.class_text import ClassError, Preview, preview
 from rollcall.server.classes import ClassFolder
 from rollcall.server.facts import Lesson, LessonTable, Person, TermRow, TermTable
+from rollcall.server.identity_acts import check_renaming
 from rollcall.server.lesson import LessonBook, Refused
 from rollcall.server.names import same
 from rollcall.server.record_file import RecordError
@@ -52,7 +53,7 @@ OF_SUBSTITUTES = ("begin", "end", "pause", "go on")
 """What a substitute may do with a lesson."""
 
 MOST_TOLD = 5
-"""Oddities of a list that an answer names; the rest are counted."""
+"""Oddities of a list, or people, that an answer names; the rest are counted."""
 
 
 def _book(asker: Asker) -> LessonBook:
@@ -150,6 +151,7 @@ def identify(asker: Asker, message: Identify) -> Done:
 def rename(asker: Asker, message: Identify) -> Done:
     """Somebody of a class is called otherwise now: on its list, and for the record, which a class has opened."""
     book, classroom, name = _book(asker), asker.room.classroom, message.name
+    check_renaming(message.before, name)  # before anything is written
     _folder(asker).rename(message.class_name, message.before, name)
     classroom.act(book.rename, message.class_name, message.before, name, asker.name)
     classroom.reload()
@@ -164,13 +166,28 @@ def mark(asker: Asker, message: MarkAct) -> Done:
         raise NotDone("mark: whom?")
     if asker.role == SUBSTITUTE and message.lesson:
         raise NotDone("a substitute marks the lesson of now")
+    note = ""
     if message.kind == "undo":
-        for name in message.names:
-            act(book.undo_mark, name, message.lesson)
+        note = _undo(asker, book, message)
     else:
         words = {"minutes": message.minutes, "at": message.at, "note": message.note, "lesson": message.lesson}
         act(book.mark, message.names, message.kind, asker.name, **words)
-    return Done("mark", message.ref)
+    return Done("mark", message.ref, note)
+
+
+def _undo(asker: Asker, book: LessonBook, message: MarkAct) -> str:
+    """The last mark of each was not meant; for whom there was none, if not for all."""
+    without, why = [], None
+    for name in message.names:
+        try:
+            asker.room.classroom.act(book.undo_mark, name, message.lesson)
+        except Refused as refused:
+            without.append(printable(name))
+            why = why or refused
+    if why is not None and len(without) == len(message.names):
+        raise why
+    more = f" and {len(without) - MOST_TOLD} more" if len(without) > MOST_TOLD else ""
+    return f"nothing was marked for {', '.join(without[:MOST_TOLD])}{more}" if without else ""
 
 
 # --- lists ----------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from rollcall.server.names import Directory, Match, key
 MOST_RENAMINGS = 100
 """Of one person: more are followed by nobody, and two that lead to each other end somewhere."""
 
+NOBODY: FrozenSet[str] = frozenset()
 
 _by_identity: Dict[int, Tuple[Tuple[Person, ...], Directory]] = {}
 MOST_REMEMBERED = 64
@@ -99,7 +100,7 @@ class Identities:
         name, not_theirs = self._said_of(stay.id)
         if name:
             return Match(name=name)
-        alias = self._by_typed.get(key(stay.name), "")
+        alias = self._by_typed.get(key(stay.name), "") if self._by_typed else ""
         found = Match(name=alias) if alias else self._directory.find(stay.name)
         if not found.name:  # out of habit the earlier name, unless somebody else has that now
             found = Match(name=self._earlier[key(stay.name)]) if self._earlier.get(key(stay.name)) else found
@@ -108,7 +109,9 @@ class Identities:
     def _said_of(self, stay: str) -> Tuple[str, FrozenSet[str]]:
         name = ""
         not_theirs: Set[str] = set()
-        for one in self._by_stay.get(stay, ()):
+        if stay not in self._by_stay:
+            return name, NOBODY
+        for one in self._by_stay[stay]:
             listed = self.listed_name(one.name)
             if one.kind == IS_NOT:
                 not_theirs.add(listed)

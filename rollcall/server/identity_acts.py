@@ -179,10 +179,15 @@ def accept_all(state: LessonState, by: str = "") -> int:
     return len(one_each)
 
 
-def rename(state: LessonState, class_name: str, before: str, after: str, by: str = "") -> None:
-    """Somebody is called otherwise from now on: in the record, the two names are one person."""
+def check_renaming(before: str, after: str) -> None:
+    """Whether anybody can be renamed so. Raises `Refused`. Who writes the class file asks first, and `rename` again."""
     if before == after or not after.strip():
         raise Refused("that is no other name")
+
+
+def rename(state: LessonState, class_name: str, before: str, after: str, by: str = "") -> None:
+    """Somebody is called otherwise from now on: in the record, the two names are one person."""
+    check_renaming(before, after)
     said = Identification(state.new_id(), facts.RENAMED, after, state.now(), class_name, before, by=by)
     state.put(said)
 

@@ -113,6 +113,8 @@ def _plain(char: str) -> str:
 
 
 def _first(spellings: Spellings) -> str:
+    if len(spellings) == 1:  # most words, and a class has a thousand of them
+        return next(iter(spellings))
     return min(spellings, key=lambda spelling: (len(spelling), spelling))
 
 

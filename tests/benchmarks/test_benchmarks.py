@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict
 
@@ -26,12 +29,14 @@ from run import (
     median_of,
     name_of,
     pings_scenario,
+    recorded_scenario,
     restrict,
     scenarios,
     slow_scenario,
+    with_ratios,
 )
-from scenarios import Sample
-from servers import compiler
+from scenarios import Sample, recorded
+from servers import RECORDED, ROLLCALL, WITH_CLASS, compiler
 
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the benchmarks need Linux")
 
@@ -88,6 +93,43 @@ def test_all_in_flight_is_held_against_64() -> None:
 def test_stopped_clients_must_be_dropped_and_harm_nobody() -> None:
     ours = {"p99_ratio": 1.6, "kib_per_stuck": 10.0, "dropped": 20.0}
     assert list(verdicts(slow_scenario(10, 1.0).bars({"rollcall": ours})).values()) == [False, True, True]
+
+
+def test_the_record_is_held_against_none_of_the_same_round() -> None:
+    names = ("joining", "join_cpu", "join_cpu_all", "pings_per_second", "cpu_per_100k")
+    quiet, busy = (dict.fromkeys(names, value) for value in (1.0, 3.0))
+    rounds = [
+        {"rollcall": quiet, "recorded": {**dict.fromkeys(names, 1.02), "missing": 0.0}},
+        {"rollcall": busy, "recorded": {**dict.fromkeys(names, 3.03), "missing": 0.0}},
+        {"rollcall": quiet, "recorded": {**dict.fromkeys(names, 9.0), "missing": 1.0}},
+    ]
+    scenario = recorded_scenario(1000, 1.0)
+    paired = [with_ratios(found, scenario.ratios, "rollcall") for found in rounds]
+    medians = {"recorded": median_of([found["recorded"] for found in paired])}
+    assert medians["recorded"]["x joining"] == pytest.approx(1.02)
+    assert verdicts(scenario.bars(medians)) == {
+        "processor time of heartbeats, recorded against without": True,
+        "seconds until 1000 are welcomed, recorded against without": True,
+        "processor time until then, recorded against without": True,
+        "missing in the database, recorded": True,
+    }
+    assert with_ratios({"recorded": quiet}, names, "rollcall") == {}, "a round without its pair says nothing"
+    assert with_ratios({"recorded": quiet}, (), "rollcall") == {"recorded": quiet}
+
+
+@needs_linux
+@pytest.mark.skipif(compiler() is None, reason="there is no C compiler for the generator of heartbeats")
+def test_who_joins_a_recorded_server_is_looked_for_in_its_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scenarios.REST", 0.0)  # a server that stops writes what it has
+    found = recorded(WITH_CLASS, tmp_path, 40, 0.1)
+    assert found["missing"] == 0 and found["join_cpu"] <= found["join_cpu_all"]
+    (record,) = tmp_path.glob("*/Rollcall/record.db")
+    with closing(sqlite3.connect(record)) as database:
+        assert database.execute("SELECT count(*) FROM stays WHERE name LIKE 'Student %'").fetchone() == (40,)
+    forgetful = replace(RECORDED, command=ROLLCALL.command)
+    assert recorded(forgetful, tmp_path, 3, 0.1)["missing"] == 3
 
 
 def test_medians_are_taken_figure_by_figure() -> None:

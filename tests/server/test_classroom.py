@@ -238,6 +238,38 @@ def test_only_teachers_act_and_a_substitute_begins_and_ends_and_marks(tmp_path: 
             assert answers == ["done"] * 3 + ["denied"] * 3
 
 
+def test_what_is_taken_back_of_several_is_taken_back_of_each_who_has_something(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    with lesson_server(tmp_path, "7b") as (_, port), Teacher(port) as teacher:
+        teacher.act("follow_class")
+        for name in ("Ann Lee", "Cem Yılmaz"):
+            assert teacher.act("mark", names=[name], kind="excused")["type"] == "done"
+        teacher.until_states(ann="excused", cem="excused")
+        done = teacher.act("mark", names=["Ann Lee", "Ben Oak", "Dora Größl", "Cem Yılmaz"], kind="undo")
+        assert (done["type"], done["note"]) == ("done", "nothing was marked for Ben Oak, Dora Größl")
+        teacher.until_states(ann="expected", cem="expected")
+        denied = teacher.act("mark", names=["Ann Lee", "Ben Oak"], kind="undo")
+        assert denied["type"] == "denied" and denied["message"] == 'nothing is marked for "Ann Lee"'
+        assert teacher.act("mark", names=["Ann Lee"], kind="undo", lesson="x")["type"] == "denied"
+
+
+def test_a_renaming_that_is_refused_leaves_the_class_file_as_it_is(tmp_path: Path) -> None:
+    write_class(tmp_path)
+    file = tmp_path / "classes" / "7b.txt"
+    file.write_bytes(file.read_bytes() + b"\n# by hand\n")
+    before = file.read_bytes()
+    with lesson_server(tmp_path, "7b") as (server, port), Teacher(port) as teacher:
+        for name in ("Ann Lee", "", "  "):
+            act = {"do": "renamed", "class_name": "7b", "before": "Ann Lee", "name": name}
+            assert teacher.act("identify", **act)["message"] == "that is no other name"
+            assert file.read_bytes() == before
+        act = {"do": "renamed", "class_name": "7b", "before": "Nobody", "name": "Ann Long"}
+        assert teacher.act("identify", **act)["type"] == "denied" and file.read_bytes() == before
+        assert not server.room.classroom.book._state.said  # type: ignore[union-attr]
+        assert teacher.act("identify", **{**act, "before": "Ann Lee"})["type"] == "done"
+        assert "Ann Long" in file.read_text(encoding="utf-8") and "Ann Lee" not in file.read_text(encoding="utf-8")
+
+
 def test_a_list_comes_in_pieces_with_its_preview_and_who_is_here_can_be_one(tmp_path: Path) -> None:
     with lesson_server(tmp_path) as (_, port), RawClient(port) as ann, Teacher(port) as teacher:
         ann.register("Ann Lee")
