@@ -170,7 +170,7 @@ def _is_address(text: str) -> bool:
 def _room(server: Server, trust: Trust) -> FoundRoom:
     facts = [f"{server.here} here"] if server.here is not None else []
     if server.closed:
-        facts.append("needs a code")
+        facts.append("code")
     if server.own:
         facts.append("this computer")
     facts.append(met_words(server, trust))

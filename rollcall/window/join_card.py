@@ -107,8 +107,8 @@ class JoinCard(ttk.Frame):
         self.server_field.grid(self._row(6, 2))
         self._texts.server.belongs_to(self.server_field)
         self.rooms = ttk.Treeview(card, columns=["note"], show="tree", selectmode="browse", height=1)
-        self.rooms.column("#0", width=theme.px(120), anchor="w")
-        self.rooms.column("note", width=theme.px(260), anchor="e")
+        self.rooms.column("#0", width=theme.px(125), anchor="w")
+        self.rooms.column("note", width=theme.px(255), anchor="e")
         self.rooms.bind("<<TreeviewSelect>>", lambda event: self._chose_room())
         self.rooms.bind("<Double-Button-1>", lambda event: self._actions.connect())
 

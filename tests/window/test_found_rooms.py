@@ -30,7 +30,7 @@ def test_rooms_come_and_go_with_what_there_is_to_know() -> None:
     assert rooms.take(Found(server("1", closed=True))) and rooms.take(Found(own))
     met = Trust((KnownServer("ab" * 32),))
     assert rooms.listed(met) == [
-        FoundRoom("10.0.0.1:8080", "Room 1", "3 here · needs a code · not met before", closed=True),
+        FoundRoom("10.0.0.1:8080", "Room 1", "3 here · code · not met before", closed=True),
         FoundRoom("10.0.0.2:8080", "Room 2", "this computer · met before"),
     ]
     assert rooms.listed(Trust())[1].note == "this computer · not met before"
