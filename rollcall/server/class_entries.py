@@ -103,6 +103,11 @@ def _live(state: LessonState, own: Sequence[Stay]) -> List[Stay]:
     return live or list(own[-1:])
 
 
+def _ids(state: LessonState, stays: Sequence[Stay]) -> Tuple[int, ...]:
+    """The roster's ids of whose stays these are. Those of an earlier run of the server are somebody else's now."""
+    return tuple(stay.member for stay in stays if stay.end is None or stay.begin >= state.started)
+
+
 def _came(own: Sequence[Stay], blinds: Sequence[Blind]) -> Optional[float]:
     """When they came who have these stays, and are here still or were last."""
     there = bridged(intervals_of(own), blinds, None)
@@ -143,7 +148,7 @@ def _entry(
         state=line.state,
         group=line.group,
         class_name=line.class_name,
-        members=tuple(stay.member for stay in (asked or live[:1])),
+        members=_ids(state, asked or live[:1]),
         typed=live[0].name if live and live[0].name != line.name else "",
         since=_since(state, lesson, line, own, came),
         came=came,
@@ -173,7 +178,7 @@ def _guest(
         name=stay.name,
         state=shown,
         class_name=GUEST,
-        members=(stay.member,),
+        members=_ids(state, [stay]),
         since=since,
         came=came,
         proposal=match.proposal,

@@ -630,6 +630,21 @@ def test_guests_are_the_same_after_a_restart_that_gives_their_ids_to_others() ->
     assert guests == [("Yana", "lost"), ("Zed", "here")]
 
 
+def test_after_a_restart_nobody_has_the_id_of_somebody_else() -> None:
+    found = school()
+    for name in (MIA, "Zed"):
+        found.join(name)
+    found.to("08:10")
+    found.kill()
+    found.clock.advance(30)
+    found.restart()
+    number = found.join("Ms Hill", role="teacher")  # ids begin anew: this was Mia's
+    rows = {one.name: one for one in seen(found.book).entries}
+    assert number == 1 and rows[MIA].state == "silent"
+    assert rows[MIA].members == rows["Zed"].members == (), "whoever is removed must be who was meant"
+    assert found.join(MIA) in {one.name: one for one in seen(found.book).entries}[MIA].members
+
+
 def test_a_server_that_stops_ends_the_stays_and_leaves_the_lesson() -> None:
     found = school()
     found.join(MIA)
