@@ -36,7 +36,7 @@ from rollcall.wire.class_messages import (
     SaveClass,
     SetClass,
 )
-from rollcall.wire.connection import BACKLOGGED, FAILED, SENT
+from rollcall.wire.connection import BACKLOGGED, BUSY, FAILED, SENT
 from rollcall.wire.messages import SUBSTITUTE, Done
 from rollcall.wire.text import counted, printable
 
@@ -261,9 +261,16 @@ def attendance(asker: Asker, message: Attendance) -> Done:
 
 def _send(asker: Asker, text: str, ref: Optional[int]) -> None:
     pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)] or [""]
+    waited = False
     for number, piece in enumerate(pieces, 1):
-        if asker.connection.send(encode(Report(number, len(pieces), piece, ref))) == BACKLOGGED:
-            _wait_for(asker)
+        line, result = encode(Report(number, len(pieces), piece, ref)), BUSY
+        while result == BUSY:  # behind the class, or the roster
+            result = asker.connection.send(line, if_free=True)
+            if result in (BUSY, BACKLOGGED):
+                waited = True
+                _wait_for(asker)
+    if waited:
+        asker.room.publisher.finish(asker.connection)  # what has changed meanwhile has passed it by
 
 
 def _wait_for(asker: Asker) -> None:
