@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import pytest
 
@@ -129,3 +129,59 @@ def test_a_server_without_a_class_writes_nothing_down(tmp_path: Path) -> None:
         server.wait_for_line(f'"{ANN}"')
         assert server.stop() == 0
     assert not [path for path in (tmp_path / "Rollcall").rglob("*") if path.suffix not in (".pem", ".json")]
+
+
+def inhibitor(folder: Path) -> Tuple[Path, str]:
+    """A ``systemd-inhibit`` that writes down how it was called and runs what is below it: the file, and a PATH."""
+    helper, called = folder / "systemd-inhibit", folder / "called"
+    helper.write_text(f'#!/bin/sh\necho "$$ $@" >> {called}\nexec cat\n')
+    helper.chmod(0o755)
+    called.touch()
+    return called, f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def helper_of(called: Path, number: int) -> int:
+    """The process that was called so many times ago, which runs."""
+    (line,) = wait_until(lambda: called.read_text().splitlines()[number - 1 : number], f"helper {number}")
+    assert "--what=sleep:idle" in line
+    pid = int(line.split()[0])
+    assert is_alive(pid)
+    return pid
+
+
+def is_alive(pid: int) -> bool:
+    """Whether that process runs; one that has ended and that nobody has asked about has no command line."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs systemd-inhibit, and /proc")
+def test_without_a_record_the_table_is_on_the_terminal_and_awake_is_who_has_a_lesson(tmp_path: Path) -> None:
+    (tmp_path / "7b.csv").write_text("Name\nAnn Lee\nBen Oak\n", encoding="utf-8")
+    called, path = inhibitor(tmp_path)
+    env = {**home(tmp_path), "PATH": path}
+    with ServerProgram(tmp_path, "--class", str(tmp_path / "7b.csv"), env=env, record="never", **SHORT) as server:
+        server.wait_for_line("^Class 7b: 2 names")
+        assert "is written down" not in server.text
+        with RawClient(server.port) as ann, Teacher(server.port) as teacher:
+            ann.register("Ann Lee")
+            assert ann.until_type("welcome") and not called.read_text()
+            assert teacher.act("lesson", do="begin")["type"] == "done"
+            awake = helper_of(called, 1)
+            assert teacher.act("lesson", do="end")["type"] == "done"
+            server.wait_for_line(r"^Class 7b: .*\d\d:\d\d–\d\d:\d\d$")
+            server.wait_for_line("^Ann Lee +present")
+            server.wait_for_line("^1 of 2 came; 0 excused, 1 without an excuse")
+            wait_until(lambda: not is_alive(awake), "the helper to end with the lesson")
+            assert teacher.act("lesson", do="begin")["type"] == "done"
+            awake = helper_of(called, 2)
+            before = len(server.stdout_lines)
+            assert server.stop() == 0
+        assert not is_alive(awake)
+        last = server.stdout_lines[before:]
+        assert any(line.startswith("Class 7b: ") and "since" in line for line in last), last
+        assert any(line.startswith("Ann Lee ") for line in last), "the lesson that went on"
+    kept = [path.name for path in (tmp_path / "Rollcall").rglob("*") if path.is_file()]
+    assert not [name for name in kept if name.endswith((".db", ".csv", ".html"))], kept

@@ -83,6 +83,7 @@ class Classroom:
         self._dismiss, self._wall_clock = dismiss, wall_clock
         self._followers = Followers(finish)
         self._moved, self._tell_member = moved, tell
+        self.say: Callable[[List[str]], None] = lambda lines: None  # to whoever has started the server
         self._had: Tuple[str, ...] = ()  # the classes of the last lesson; two that begin at once may both tell
         self._folder: Optional[ClassFolder] = None
         self.book: Optional[LessonBook] = None
@@ -198,7 +199,12 @@ class Classroom:
 
     def last_words(self) -> List[str]:
         """The table of the lesson, for the terminal of a server that has stopped."""
-        return [] if self._registrar is None else self._registrar.last_words()
+        return [] if self.book is None else self._table_lines(self.book)
+
+    def _table_lines(self, book: LessonBook, lesson_id: str = "") -> List[str]:
+        from rollcall.server.registrar import table_lines
+
+        return table_lines(book, lesson_id)
 
     # --- what happens in the room -------------------------------------------------------------------------------
 
@@ -255,6 +261,8 @@ class Classroom:
             lesson: Any = fact
             if _is_begun(fact):
                 self._begun(lesson.classes)
+            elif self._record is None and _is_over(fact) and self.book is not None:
+                self.say(self._table_lines(self.book, lesson.id))  # it stands nowhere else
         for member in answer.dismiss:
             self._dismiss(member, Error("replaced", "this computer has joined again under this name"))
         self._moved()
@@ -393,3 +401,9 @@ def _is_begun(fact: object) -> bool:
     from rollcall.server.facts import Lesson
 
     return isinstance(fact, Lesson) and fact.begin is not None and fact.end is None
+
+
+def _is_over(fact: object) -> bool:
+    from rollcall.server.facts import Lesson
+
+    return isinstance(fact, Lesson) and fact.end is not None and not fact.discarded

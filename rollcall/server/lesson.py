@@ -288,6 +288,11 @@ class LessonBook:
             return None if lesson is None or lesson.begin is None else state.table(lesson)
 
     @property
+    def now(self) -> float:
+        """Unix time, as lessons and marks have it."""
+        return self._now()
+
+    @property
     def lessons(self) -> Tuple[Lesson, ...]:
         """Those that have begun, as far as they are remembered here; the oldest first."""
         with self._lock:

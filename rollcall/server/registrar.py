@@ -51,12 +51,6 @@ class Registrar:
         if self._owed or any(not isinstance(fact, Stay) or fact.end is not None for fact in facts):
             self._record.do(partial(self._write_tables, tuple(facts)))
 
-    def last_words(self) -> List[str]:
-        """The table of the lesson that goes on, or of the last one, for the terminal of a server that stops."""
-        over = [one for one in self._book.lessons if not one.discarded]
-        table = self._book.table() or (self._book.table(over[-1].id) if over else None)
-        return [] if table is None else lines(lesson_sheet(table))
-
     # --- the record's thread ----------------------------------------------------------------------------------
 
     def _write_tables(self, facts: Sequence[Fact]) -> None:
@@ -76,6 +70,13 @@ class Registrar:
                     news = news or error
         if news is not None:
             raise news
+
+
+def table_lines(book: Book, lesson_id: str = "") -> List[str]:
+    """The table of that lesson, for a terminal; without an id of the one that goes on, or else of the last one."""
+    over = [one for one in book.lessons if not one.discarded]
+    table = book.table(lesson_id) or (book.table(over[-1].id) if over and not lesson_id else None)
+    return [] if table is None else lines(lesson_sheet(table))
 
 
 def _is_over(lesson: Lesson) -> bool:

@@ -18,7 +18,7 @@ from rollcall.server.facts import Identification, Lesson, LessonTable, Mark, Pau
 from rollcall.server.journal import Journal
 from rollcall.server.record import Record
 from rollcall.server.record_reading import load
-from rollcall.server.registrar import Registrar
+from rollcall.server.registrar import Registrar, table_lines
 from rollcall.server.verdicts import lesson_table
 from tests.helpers import held_open, wait_until
 from tests.server.school import School
@@ -89,7 +89,7 @@ def test_at_the_end_of_a_lesson_its_table_is_written(tmp_path: Path, record: Rec
     told(record, registrar, book, LESSON)
     assert names(tmp_path) == ["2026-11-25 0800 7b.csv", "2026-11-25 0800 7b.html"]
     assert ",Mia Lee,on the list,present,on time,0,stayed," in text(tmp_path, LESSON)
-    assert "Class 7b: Wednesday 25 November 2026, 08:00–09:30" in registrar.last_words()
+    assert "Class 7b: Wednesday 25 November 2026, 08:00–09:30" in table_lines(book)
 
 
 def test_what_is_corrected_afterwards_is_corrected_there(tmp_path: Path, record: Record, book: Known) -> None:
@@ -180,5 +180,5 @@ def test_with_the_book_of_a_server(tmp_path: Path, record: Record) -> None:
     registrar.hand_on(school.note(school.book.end()).facts)
     both = ["2026-11-25 0800 7b.csv", "2026-11-25 0800 7b.html"]
     wait_until(lambda: names(tmp_path) == both, "the table in both forms")
-    assert "1 of 27 came; 0 excused, 26 without an excuse." in registrar.last_words()
+    assert "1 of 27 came; 0 excused, 26 without an excuse." in table_lines(school.book)
     wait_until(lambda: len(load(tmp_path).stays) == 1, "the stay")
