@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # a server without a class does without them
     from rollcall.server.class_entries import ClassList as BookList
     from rollcall.server.classes import ClassFolder
     from rollcall.server.lesson import Answer, LessonBook
-    from rollcall.server.lesson_state import Fact, WallTime
+    from rollcall.server.lesson_state import WallTime
     from rollcall.server.record import Record
     from rollcall.server.registrar import Registrar
 
@@ -106,7 +106,7 @@ class Classroom:
     @property
     def is_recorded(self) -> bool:
         """Whether what happens here is written down."""
-        return self._record is not None
+        return self._record is not None and not self._record.trouble
 
     @property
     def folder(self) -> Optional[ClassFolder]:
@@ -161,25 +161,22 @@ class Classroom:
 
     def _begin_record(self, book: LessonBook, data: Path, wall: WallTime, log_file: Optional[Path]) -> None:
         """Go on with what the record knows of the last hours, and write from now on."""
-        from rollcall.server import attendance_files, record_reading
+        from rollcall.server import attendance_files
         from rollcall.server.record import Record
-        from rollcall.server.record_file import RecordError
         from rollcall.server.registrar import Registrar
 
         clean = partial(attendance_files.expire, data)
         record = Record(data, self._journal, self._config.record_days, log_file, clean, wall)
-        facts: Sequence[Fact] = ()
-        try:
-            known = record_reading.load(data, since=wall() - REMEMBERED)
-            before: List[Fact] = [*known.stays, *known.pauses, *known.lessons]
-            before += [*known.marks, *known.identifications]
-            facts = book.resume(before, known.alive).facts if known.alive else ()
-            self._had = next((one.classes for one in reversed(book.lessons)), ())  # also one that goes on, or was last
-        except RecordError as error:
-            self._journal.note(log, logging.ERROR, "what was recorded before cannot be read: %s", error)
-        self._record, self._registrar = record, Registrar(record, book)
+        registrar = Registrar(record, book)
+        before = registrar.resume(wall() - REMEMBERED, book.resume, self._resumed_late)
+        self._had = next((one.classes for one in reversed(book.lessons)), ())  # also one that goes on, or was last
+        self._record, self._registrar = record, registrar
         record.start()
-        self._registrar.hand_on(facts)
+        registrar.hand_on(before.facts)
+
+    def _resumed_late(self, answer: Answer) -> None:
+        self._done(answer)
+        self._wake.set()
 
     def stopping(self) -> None:
         """The server is about to send everybody away: that is its own end, and nobody has left or is lost."""

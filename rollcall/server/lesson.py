@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from rollcall.server import facts, identity_acts, lesson_acts, lesson_times
@@ -175,19 +175,23 @@ class LessonBook:
 
     def resume(self, values: Sequence[Fact], alive: float) -> Answer:
         """The server has started: what the record has of the last hours, and the last sign of life of the run before.
-        A lesson that went on then goes on now, or ended with that run if it is too long ago."""
+        A lesson that went on then goes on now, or ended with that run if it is too long ago. May come late, when there
+        is a lesson already: what is known since the start is newer."""
         with self._settled() as state:
-            now = self._now()
-            state.load(values)
+            started = state.started
+            state.load([value for value in values if not state.has(value)])
             state.end_crashed(alive)
-            waiting = [one for one in state.lessons.values() if one.end is None and not one.discarded]
+            open_ones = (one for one in state.lessons.values() if one.end is None and not one.discarded)
+            waiting = [one for one in open_ones if one.id != state.current]
             waiting.sort(key=lambda one: (one.begin is not None, one.begin or 0.0))
+            is_late = state.lesson is not None
             for lesson in waiting:
+                may_go_on = not is_late or lesson_acts.may_take_place(state, lesson)
                 if lesson.begin is None:
-                    state.current = lesson.id
-                elif now - alive <= GOES_ON and lesson is waiting[-1]:
-                    state.current = lesson.id
-                    state.put(Pause(state.new_id(), min(alive, now), now, facts.DOWN))
+                    lesson_acts.take_place(state, lesson) if may_go_on else state.put(replace(lesson, discarded=True))
+                elif started - alive <= GOES_ON and lesson is waiting[-1] and may_go_on:
+                    lesson_acts.take_place(state, lesson)
+                    state.put(Pause(state.new_id(), min(alive, started), started, facts.DOWN))
                 else:
                     lesson_acts.finish(state, lesson, max(alive, lesson.begin), facts.ESTIMATED)
                     if not state.current:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from rollcall.server import facts
 from rollcall.server.facts import (
@@ -130,17 +130,21 @@ class LessonState:
             self._place(value)
         self.version += 1
 
+    def has(self, value: Fact) -> bool:
+        """Whether there is one of the same id."""
+        return value.id in self._table_of(value)
+
     def _place(self, value: Fact) -> None:
+        self._table_of(value)[value.id] = value
+
+    def _table_of(self, value: Fact) -> Dict[str, Any]:
         if isinstance(value, Stay):
-            self.stays[value.id] = value
-        elif isinstance(value, Lesson):
-            self.lessons[value.id] = value
-        elif isinstance(value, Mark):
-            self.marks[value.id] = value
-        elif isinstance(value, Identification):
-            self.said[value.id] = value
-        else:
-            self.pauses[value.id] = value
+            return self.stays
+        if isinstance(value, Lesson):
+            return self.lessons
+        if isinstance(value, Mark):
+            return self.marks
+        return self.said if isinstance(value, Identification) else self.pauses
 
     def taken(self) -> Facts:
         """What is new since the last call."""
