@@ -37,6 +37,9 @@ GOES_ON = 2 * 3600.0
 EVENT_FRESH = 900.0
 """Seconds for which an event ("24 lost at 10:12") is worth a question."""
 
+LEAST_STEP = 1.0
+"""Seconds by which the clock was set: less is how it is kept right."""
+
 LEAST_SLEEP = 1.0
 """Seconds that the machine was suspended: less is the clocks' own difference."""
 
@@ -189,8 +192,10 @@ class LessonBook:
                 may_go_on = not is_late or lesson_acts.may_take_place(state, lesson)
                 if lesson.begin is None:
                     lesson_acts.take_place(state, lesson) if may_go_on else state.put(replace(lesson, discarded=True))
-                elif started - alive <= GOES_ON and lesson is waiting[-1] and may_go_on:
+                elif abs(started - alive) <= GOES_ON and lesson is waiting[-1] and may_go_on:
                     lesson_acts.take_place(state, lesson)
+                    self._now.go_on_from(alive)  # if the clock was put back meanwhile, this lesson's does not follow
+                    started = max(started, alive)
                     state.put(Pause(state.new_id(), min(alive, started), started, facts.DOWN))
                 else:
                     lesson_acts.finish(state, lesson, max(alive, lesson.begin), facts.ESTIMATED)
@@ -217,8 +222,9 @@ class LessonBook:
             slept = self._now.slept()
             if slept >= LEAST_SLEEP:
                 state.put(Pause(state.new_id(), self._now() - slept, self._now(), facts.ASLEEP))
-            if not state.is_running:
-                self._now.settle()
+            before = self._now()
+            if not state.is_running and abs(self._now.settle()) >= LEAST_STEP:
+                state.clock_was_set(before)
             comes = lesson_times.look(state, self._bells)
             if comes != self._comes:
                 self._comes = comes

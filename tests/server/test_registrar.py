@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -166,6 +167,22 @@ def test_names_of_classes_make_names_of_files() -> None:
     assert stem(replace(LESSON, classes=("7b/../..", "Ma: LK 1"))) == "2026-11-25 0800 7b+Ma_LK_1"
     assert stem(replace(LESSON, classes=())) == "2026-11-25 0800 lesson"
     assert len(stem(replace(LESSON, classes=("x" * 200,)))) < 120
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set")
+def test_no_lesson_takes_the_files_of_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        twice = 1792887600.0  # 2026-10-25 02:20 in summer time; at 03:00 it is 02:00 again
+        begins = [twice, twice + 3600, twice + 5, twice + 3605, twice + 7200]
+        assert [stem(replace(LESSON, begin=begin)) for begin in begins] == [
+            "2026-10-25 0220 7b", "2026-10-25 0220 UTC+1 7b", "2026-10-25 022005 7b", "2026-10-25 022005 UTC+1 7b",
+            "2026-10-25 0320 7b",
+        ]  # fmt: skip
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_with_the_book_of_a_server(tmp_path: Path, record: Record) -> None:
