@@ -83,7 +83,7 @@ def test_what_somebody_calls_himself_is_text_in_every_form(
     folder = tmp_path / "classes"
     folder.mkdir()
     lines = [*LISTED, "Ann Lee; " + GROUP, "Eva\u202eeeL", "\u2067Ann", "Ann\u200f"]
-    (folder / f"{CLASS}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    (folder / f"{CLASS}.txt").write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
     with lesson_server(tmp_path, CLASS, **LASTING) as (server, port), Teacher(port) as teacher:
         for name in (*LISTED, *GUESTS):
             with RawClient(port) as client:

@@ -11,8 +11,8 @@ from typing import Any, Dict, List, Tuple
 import pytest
 
 from rollcall.server.class_text import MAX_BYTES, ClassError
-from rollcall.server.config import ServerConfig
 from rollcall.server.lesson_start import classes_of
+from rollcall.server.settings import ServerConfig
 from tests.helpers import PATIENCE, ROOT
 from tests.server.test_classroom import Teacher, lesson_server, write_class
 
