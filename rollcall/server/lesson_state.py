@@ -190,7 +190,7 @@ class LessonState:
             if any(begin is not None and begin <= before and stay.begin <= (end or before) for begin, end in spans):
                 silent = self.silent.get(stay_id)
                 self.end_stay(member, facts.CLOCK_SET, before)
-                again = self.begin_stay(member, stay.name, stay.role, stay.device)
+                again = self.begin_stay(member, stay.name, stay.role, stay.device, self.now())
                 if silent is not None:
                     self.silent[again.id] = silent
             else:

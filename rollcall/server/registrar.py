@@ -80,7 +80,7 @@ class Registrar:
     def hand_on(self, facts: Sequence[Fact]) -> None:
         """These are true now. Any thread; never waits."""
         self._record.put(*facts)
-        if any(not isinstance(fact, Stay) or fact.end is not None for fact in facts):
+        if self._owed or any(not isinstance(fact, Stay) or fact.end is not None for fact in facts):
             self._record.do(partial(self._owe_tables, tuple(facts)))
             self._record.do(self._write_tables)
 
