@@ -17,7 +17,7 @@ import pytest
 from rollcall.server import record as record_module
 from rollcall.server import record_file
 from rollcall.server.facts import DOWN
-from rollcall.server.lesson_start import describe
+from rollcall.server.lesson_start import begin
 from rollcall.server.record_file import APPLICATION, NAME, damaged_files
 from tests.helpers import PATIENCE, RawClient, wait_until
 from tests.server.test_classroom import Teacher, lesson_server, wait_for_line, write_class
@@ -65,7 +65,7 @@ def test_a_newer_record_is_left_alone_and_the_tables_are_written(
     with lesson_server(tmp_path, "7b", **LASTING) as (server, port), Teacher(port) as teacher:
         a_lesson(teacher)
         wait_until(lambda: len(tables(tmp_path)) == 2, "the table")
-        assert not [line for line in describe(server.room) if "written down" in line]
+        assert not [line for line in begin(server.room, ["7b"]) if "written down" in line]
     (line,) = told(caplog)
     assert line.startswith("there is no record: ") and "newer Rollcall" in line
     assert (tmp_path / NAME).read_bytes() == before
