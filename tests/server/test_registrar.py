@@ -138,8 +138,9 @@ def test_a_table_that_somebody_looks_at_in_excel_is_written_when_it_is_closed(
     assert "dentist" in page and "dentist" not in text(tmp_path, LESSON)
     told(record, registrar, book, Stay("t", 2, "momo", DAY + 9001, DAY + 9001))
     assert "dentist" in text(tmp_path, LESSON), "with whatever happens next"
-    (line,) = said
-    assert line.endswith("7b.csv cannot be written: Permission denied; perhaps another program has it open")
+    line, over = said
+    assert "7b.csv cannot be written: Permission denied; perhaps another program has it open; the server goes" in line
+    assert over.startswith("this is over, and what waited for it is done: ")
     moved = replace(LESSON, begin=DAY - 1800)
     held_open(monkeypatch, "unlink", 1, "2026-11-25 0800 7b.csv")
     monkeypatch.setattr(files, "PATIENCE", 0.0)
