@@ -360,6 +360,7 @@ def _serve(server: RollcallServer, observers: Observers, classes: Sequence[str])
     host, port = server.address
     keys = server.room.keys
     keys.let_in_own_machine(data_folder(), port, server.room.epoch)
+    server.room.classroom.say = lambda lines: observers.say(*lines)
     server.start()
     listening = f"Listening on {Address(host, port)}"
     observers.say(listening)

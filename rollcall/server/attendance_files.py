@@ -1,8 +1,9 @@
 """The folder ``attendance/``: the table of each lesson as CSV and HTML, for people who will never type a command.
 
-Two files a lesson, named by its begin and its class. They are written again when the lesson is corrected, and go when
-it is thrown away, when they are older than the record is kept, and line by line when somebody must be forgotten: that
-is why a row is a line in both.
+Two files a lesson, named by its begin and its class: to the second where it is not a full minute, and with the offset
+in the hour that comes twice, so that no lesson takes the files of another one. They are written again when the lesson
+is corrected, and go when it is thrown away, when they are older than the record is kept, and line by line when somebody
+must be forgotten: that is why a row is a line in both.
 
 Files are replaced in one step and may be read by their owner only. Whoever calls waits for the disk: the record's
 thread, or a command. Errors are OSError; on Windows a table that somebody has open in Excel can be neither replaced nor
@@ -21,6 +22,7 @@ from rollcall.program import files
 from rollcall.server.facts import Lesson, LessonTable
 from rollcall.server.report_html import page
 from rollcall.server.report_values import lesson_csv
+from rollcall.server.report_words import zone
 from rollcall.server.reports import lesson_sheet
 
 FOLDER = "attendance"
@@ -28,14 +30,23 @@ FOLDER = "attendance"
 
 ENDINGS = (".csv", ".html")
 
-_OURS = re.compile(r"(\d{4}-\d\d-\d\d) \d{4} .+\.(csv|html)")
+_OURS = re.compile(r"(\d{4}-\d\d-\d\d) \d{4}(\d\d)? .+\.(csv|html)")
+HOUR = 3600.0
 MOST_CLASS = 80
 """Characters of the classes in a file's name."""
 
 
+def _local(at: float) -> str:
+    moment = time.localtime(at)
+    return time.strftime("%Y-%m-%d %H%M%S" if moment.tm_sec else "%Y-%m-%d %H%M", moment)
+
+
 def stem(lesson: Lesson) -> str:
     """``2026-11-25 0800 7b``: a file's name without its ending."""
-    when = time.strftime("%Y-%m-%d %H%M", time.localtime(lesson.begin or 0))
+    begin = lesson.begin or 0.0
+    when = _local(begin)
+    if _local(begin - HOUR) == when:  # the clocks were put back
+        when += f" {zone(begin).replace(':', '')}"
     classes = "+".join(re.sub(r"[^\w-]+", "_", one).strip("_") for one in lesson.classes)[:MOST_CLASS]
     return f"{when} {classes or 'lesson'}"
 

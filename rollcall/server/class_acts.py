@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from protocol import encode
 from rollcall.server import report_values as values
+from rollcall.server import report_words as words
 from rollcall.server.acting import Asker, NotDone
 from rollcall.server.class_text import ClassError, Preview, preview
 from rollcall.server.classes import ClassFolder
@@ -36,7 +37,7 @@ from rollcall.wire.class_messages import (
     SaveClass,
     SetClass,
 )
-from rollcall.wire.connection import BACKLOGGED, FAILED, SENT
+from rollcall.wire.connection import BACKLOGGED, BUSY, FAILED, SENT
 from rollcall.wire.messages import SUBSTITUTE, Done
 from rollcall.wire.text import counted, printable
 
@@ -50,7 +51,8 @@ LOOK_UP = 0.2
 """Seconds between two looks at a socket that does not take more."""
 
 OF_SUBSTITUTES = ("begin", "end", "pause", "go on")
-"""What a substitute may do with a lesson."""
+"""What a substitute may do with a lesson of today. Which class comes in belongs to it: whoever stands in for a day has
+several, and their lists are there. What was, what is written down, and who somebody is for good are not theirs."""
 
 MOST_TOLD = 5
 """Oddities of a list, or people, that an answer names; the rest are counted."""
@@ -68,6 +70,10 @@ def _folder(asker: Asker) -> ClassFolder:
     if folder is None:
         raise NotDone("this server has no place for class lists; name one with the setting classes")
     return folder
+
+
+def _is_today(book: LessonBook, at: Optional[float]) -> bool:
+    return words.iso_date(at) == words.iso_date(book.now)
 
 
 def guarded(act: Callable[[Asker, Any], Done], asker: Asker, message: Any) -> Done:
@@ -98,10 +104,12 @@ def set_class(asker: Asker, message: SetClass) -> Done:
 
 def lesson(asker: Asker, message: LessonAct) -> Done:
     """Begin, end, pause, correct."""
-    if asker.role == SUBSTITUTE and message.do not in OF_SUBSTITUTES:
-        raise NotDone("only the teacher may do that")
     book, act = _book(asker), asker.room.classroom.act
     do = message.do
+    if asker.role == SUBSTITUTE and do not in OF_SUBSTITUTES:
+        raise NotDone("only the teacher may do that")
+    if asker.role == SUBSTITUTE and message.at is not None and not _is_today(book, message.at):
+        raise NotDone("a substitute's lessons are those of today")
     if do == "begin":
         asker.room.classroom.reload()
         if message.classes:
@@ -165,13 +173,15 @@ def mark(asker: Asker, message: MarkAct) -> Done:
     if not message.names:
         raise NotDone("mark: whom?")
     if asker.role == SUBSTITUTE and message.lesson:
-        raise NotDone("a substitute marks the lesson of now")
+        todays = (one.id for one in book.lessons if _is_today(book, one.begin) and not one.discarded)
+        if message.lesson not in todays:
+            raise NotDone("a substitute marks the lessons of today")
     note = ""
     if message.kind == "undo":
         note = _undo(asker, book, message)
     else:
-        words = {"minutes": message.minutes, "at": message.at, "note": message.note, "lesson": message.lesson}
-        act(book.mark, message.names, message.kind, asker.name, **words)
+        said = {"minutes": message.minutes, "at": message.at, "note": message.note, "lesson": message.lesson}
+        act(book.mark, message.names, message.kind, asker.name, **said)
     return Done("mark", message.ref, note)
 
 
@@ -261,9 +271,16 @@ def attendance(asker: Asker, message: Attendance) -> Done:
 
 def _send(asker: Asker, text: str, ref: Optional[int]) -> None:
     pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)] or [""]
+    waited = False
     for number, piece in enumerate(pieces, 1):
-        if asker.connection.send(encode(Report(number, len(pieces), piece, ref))) == BACKLOGGED:
-            _wait_for(asker)
+        line, result = encode(Report(number, len(pieces), piece, ref)), BUSY
+        while result == BUSY:  # behind the class, or the roster
+            result = asker.connection.send(line, if_free=True)
+            if result in (BUSY, BACKLOGGED):
+                waited = True
+                _wait_for(asker)
+    if waited:
+        asker.room.publisher.finish(asker.connection)  # what has changed meanwhile has passed it by
 
 
 def _wait_for(asker: Asker) -> None:

@@ -165,7 +165,7 @@ def load(path: Path) -> bytes:
             raise ClassError(f"{path} is a folder; name the file with the list in it")
         if before.st_size > MAX_BYTES:
             size = f"{before.st_size / 1e6:.0f} MB"
-            raise ClassError(f"{path} has {size}; a class list has at most {MAX_BYTES // 1_000_000} MB")
+            raise ClassError(f"{path} has {size}; more than {MAX_BYTES // 1_000_000} MB is no class list")
         data = files.read(path, MAX_BYTES + 1)
         after = os.stat(path)
     except OSError as error:

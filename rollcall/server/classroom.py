@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # a server without a class does without them
     from rollcall.server.class_entries import ClassList as BookList
     from rollcall.server.classes import ClassFolder
     from rollcall.server.lesson import Answer, LessonBook
-    from rollcall.server.lesson_state import Fact, WallTime
+    from rollcall.server.lesson_state import WallTime
     from rollcall.server.record import Record
     from rollcall.server.registrar import Registrar
 
@@ -83,6 +83,7 @@ class Classroom:
         self._dismiss, self._wall_clock = dismiss, wall_clock
         self._followers = Followers(finish)
         self._moved, self._tell_member = moved, tell
+        self.say: Callable[[List[str]], None] = lambda lines: None  # to whoever has started the server
         self._had: Tuple[str, ...] = ()  # the classes of the last lesson; two that begin at once may both tell
         self._folder: Optional[ClassFolder] = None
         self.book: Optional[LessonBook] = None
@@ -105,7 +106,7 @@ class Classroom:
     @property
     def is_recorded(self) -> bool:
         """Whether what happens here is written down."""
-        return self._record is not None
+        return self._record is not None and not self._record.trouble
 
     @property
     def folder(self) -> Optional[ClassFolder]:
@@ -160,25 +161,22 @@ class Classroom:
 
     def _begin_record(self, book: LessonBook, data: Path, wall: WallTime, log_file: Optional[Path]) -> None:
         """Go on with what the record knows of the last hours, and write from now on."""
-        from rollcall.server import attendance_files, record_reading
+        from rollcall.server import attendance_files
         from rollcall.server.record import Record
-        from rollcall.server.record_file import RecordError
         from rollcall.server.registrar import Registrar
 
         clean = partial(attendance_files.expire, data)
         record = Record(data, self._journal, self._config.record_days, log_file, clean, wall)
-        facts: Sequence[Fact] = ()
-        try:
-            known = record_reading.load(data, since=wall() - REMEMBERED)
-            before: List[Fact] = [*known.stays, *known.pauses, *known.lessons]
-            before += [*known.marks, *known.identifications]
-            facts = book.resume(before, known.alive).facts if known.alive else ()
-            self._had = next((one.classes for one in reversed(book.lessons)), ())  # also one that goes on, or was last
-        except RecordError as error:
-            self._journal.note(log, logging.ERROR, "what was recorded before cannot be read: %s", error)
-        self._record, self._registrar = record, Registrar(record, book)
+        registrar = Registrar(record, book)
+        before = registrar.resume(wall() - REMEMBERED, book.resume, self._resumed_late)
+        self._had = next((one.classes for one in reversed(book.lessons)), ())  # also one that goes on, or was last
+        self._record, self._registrar = record, registrar
         record.start()
-        self._registrar.hand_on(facts)
+        registrar.hand_on(before.facts)
+
+    def _resumed_late(self, answer: Answer) -> None:
+        self._done(answer)
+        self._wake.set()
 
     def stopping(self) -> None:
         """The server is about to send everybody away: that is its own end, and nobody has left or is lost."""
@@ -198,7 +196,12 @@ class Classroom:
 
     def last_words(self) -> List[str]:
         """The table of the lesson, for the terminal of a server that has stopped."""
-        return [] if self._registrar is None else self._registrar.last_words()
+        return [] if self.book is None else self._table_lines(self.book)
+
+    def _table_lines(self, book: LessonBook, lesson_id: str = "") -> List[str]:
+        from rollcall.server.registrar import table_lines
+
+        return table_lines(book, lesson_id)
 
     # --- what happens in the room -------------------------------------------------------------------------------
 
@@ -255,6 +258,8 @@ class Classroom:
             lesson: Any = fact
             if _is_begun(fact):
                 self._begun(lesson.classes)
+            elif self._record is None and _is_over(fact) and self.book is not None:
+                self.say(self._table_lines(self.book, lesson.id))  # it stands nowhere else
         for member in answer.dismiss:
             self._dismiss(member, Error("replaced", "this computer has joined again under this name"))
         self._moved()
@@ -393,3 +398,9 @@ def _is_begun(fact: object) -> bool:
     from rollcall.server.facts import Lesson
 
     return isinstance(fact, Lesson) and fact.begin is not None and fact.end is None
+
+
+def _is_over(fact: object) -> bool:
+    from rollcall.server.facts import Lesson
+
+    return isinstance(fact, Lesson) and fact.end is not None and not fact.discarded

@@ -52,6 +52,9 @@ PRESENT, UNEXCUSED = "present", "unexcused"
 STOPPED = "stopped"
 """How a stay ended that the server ended because it stopped."""
 
+CLOCK_SET = "clock set"
+"""How a stay ended that goes on as another one: between two lessons the clock was set, and it lies in the first."""
+
 CRASHED = "crashed"
 """How a stay ended that was open when the server died. The others: ``left``, ``lost``, ``kicked``, ``replaced``,
 ``renamed`` (a new one begins), ``stopped`` (with the server)."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 from protocol import encode
 from rollcall.wire.class_messages import ClassList, Vanished
 from rollcall.wire.clock import monotonic
-from rollcall.wire.connection import BACKLOGGED, Connection
+from rollcall.wire.connection import BACKLOGGED, BUSY, Connection
 
 if TYPE_CHECKING:  # a server without a class does without it
     from rollcall.server.lesson import LessonBook
@@ -71,8 +71,10 @@ class Followers:
             return follower.told_at + TURN
         message = None if follower.connection.backlogged else _news(follower, book, lists)
         if message is not None:
-            follower.seen, follower.lists, follower.told_at = message.rev, lists, now
-            if follower.connection.send(encode(message)) == BACKLOGGED:
+            result = follower.connection.send(encode(message), if_free=True)  # of 1,000 names it is 300 KB
+            if result != BUSY:
+                follower.seen, follower.lists, follower.told_at = message.rev, lists, now
+            if result == BACKLOGGED:
                 self._finish(follower.connection)
         return math.inf
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from rollcall.server import facts, identity_acts, lesson_acts, lesson_times
@@ -36,6 +36,9 @@ GOES_ON = 2 * 3600.0
 
 EVENT_FRESH = 900.0
 """Seconds for which an event ("24 lost at 10:12") is worth a question."""
+
+LEAST_STEP = 1.0
+"""Seconds by which the clock was set: less is how it is kept right."""
 
 LEAST_SLEEP = 1.0
 """Seconds that the machine was suspended: less is the clocks' own difference."""
@@ -175,19 +178,25 @@ class LessonBook:
 
     def resume(self, values: Sequence[Fact], alive: float) -> Answer:
         """The server has started: what the record has of the last hours, and the last sign of life of the run before.
-        A lesson that went on then goes on now, or ended with that run if it is too long ago."""
+        A lesson that went on then goes on now, or ended with that run if it is too long ago. May come late, when there
+        is a lesson already: what is known since the start is newer."""
         with self._settled() as state:
-            now = self._now()
-            state.load(values)
+            started = state.started
+            state.load([value for value in values if not state.has(value)])
             state.end_crashed(alive)
-            waiting = [one for one in state.lessons.values() if one.end is None and not one.discarded]
+            open_ones = (one for one in state.lessons.values() if one.end is None and not one.discarded)
+            waiting = [one for one in open_ones if one.id != state.current]
             waiting.sort(key=lambda one: (one.begin is not None, one.begin or 0.0))
+            is_late = state.lesson is not None
             for lesson in waiting:
+                may_go_on = not is_late or lesson_acts.may_take_place(state, lesson)
                 if lesson.begin is None:
-                    state.current = lesson.id
-                elif now - alive <= GOES_ON and lesson is waiting[-1]:
-                    state.current = lesson.id
-                    state.put(Pause(state.new_id(), min(alive, now), now, facts.DOWN))
+                    lesson_acts.take_place(state, lesson) if may_go_on else state.put(replace(lesson, discarded=True))
+                elif abs(started - alive) <= GOES_ON and lesson is waiting[-1] and may_go_on:
+                    lesson_acts.take_place(state, lesson)
+                    self._now.go_on_from(alive)  # if the clock was put back meanwhile, this lesson's does not follow
+                    started = max(started, alive)
+                    state.put(Pause(state.new_id(), min(alive, started), started, facts.DOWN))
                 else:
                     lesson_acts.finish(state, lesson, max(alive, lesson.begin), facts.ESTIMATED)
                     if not state.current:
@@ -213,8 +222,9 @@ class LessonBook:
             slept = self._now.slept()
             if slept >= LEAST_SLEEP:
                 state.put(Pause(state.new_id(), self._now() - slept, self._now(), facts.ASLEEP))
-            if not state.is_running:
-                self._now.settle()
+            before = self._now()
+            if not state.is_running and abs(self._now.settle()) >= LEAST_STEP:
+                state.clock_was_set(before)
             comes = lesson_times.look(state, self._bells)
             if comes != self._comes:
                 self._comes = comes
@@ -286,6 +296,11 @@ class LessonBook:
         with self._settled() as state:
             lesson = state.lessons.get(lesson_id or state.current)
             return None if lesson is None or lesson.begin is None else state.table(lesson)
+
+    @property
+    def now(self) -> float:
+        """Unix time, as lessons and marks have it."""
+        return self._now()
 
     @property
     def lessons(self) -> Tuple[Lesson, ...]:

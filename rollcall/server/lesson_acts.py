@@ -73,6 +73,22 @@ def _leave(state: LessonState) -> None:
     state.current = ""
 
 
+def may_take_place(state: LessonState, lesson: Lesson) -> bool:
+    """Whether a lesson of an earlier run is the one of now: of the same classes, where no teacher has begun another."""
+    now = state.lesson
+    is_told = now is not None and now.begin is not None and now.begin_by == facts.TOLD
+    return now is None or (now.classes == lesson.classes and not is_told)
+
+
+def take_place(state: LessonState, lesson: Lesson) -> None:
+    """A lesson of an earlier run goes on. What was marked since the start, while it was not known, is about it."""
+    now, state.current = state.lesson, lesson.id
+    if now is not None and now.classes == lesson.classes:
+        for mark in _marks_of(state, now.id):
+            state.put(replace(mark, lesson=lesson.id))
+        state.put(replace(now, end=now.begin, discarded=True))
+
+
 def class_went(state: LessonState, lesson: Lesson, settled: Optional[float] = None) -> Optional[float]:
     """When less than a quarter of the class was left, if that is so for long enough; None otherwise."""
     if state.are_here(lesson, quarter_of(len(lesson.people))):

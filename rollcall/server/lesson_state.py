@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from rollcall.server import facts
 from rollcall.server.facts import (
@@ -66,9 +66,14 @@ class WallTime:
     def __call__(self) -> float:
         return self._offset + self._counted()
 
-    def settle(self) -> None:
-        """No lesson goes on: the wall clock is right."""
-        self._offset = self._wall() - self._counted()
+    def settle(self) -> float:
+        """No lesson goes on: the wall clock is right. By how many seconds it was set since it was taken last."""
+        before, self._offset = self._offset, self._wall() - self._counted()
+        return self._offset - before
+
+    def go_on_from(self, at: float) -> None:
+        """It is at least so late: a lesson that goes on has been written down until then."""
+        self._offset = max(self._offset, at - self._counted())
 
     def slept(self) -> float:
         """Seconds that the machine slept since the last call, as far as `monotonic` does not tell it by a gap."""
@@ -130,17 +135,21 @@ class LessonState:
             self._place(value)
         self.version += 1
 
+    def has(self, value: Fact) -> bool:
+        """Whether there is one of the same id."""
+        return value.id in self._table_of(value)
+
     def _place(self, value: Fact) -> None:
+        self._table_of(value)[value.id] = value
+
+    def _table_of(self, value: Fact) -> Dict[str, Any]:
         if isinstance(value, Stay):
-            self.stays[value.id] = value
-        elif isinstance(value, Lesson):
-            self.lessons[value.id] = value
-        elif isinstance(value, Mark):
-            self.marks[value.id] = value
-        elif isinstance(value, Identification):
-            self.said[value.id] = value
-        else:
-            self.pauses[value.id] = value
+            return self.stays
+        if isinstance(value, Lesson):
+            return self.lessons
+        if isinstance(value, Mark):
+            return self.marks
+        return self.said if isinstance(value, Identification) else self.pauses
 
     def taken(self) -> Facts:
         """What is new since the last call."""
@@ -169,6 +178,23 @@ class LessonState:
             self.silent.pop(stay_id, None)
             at = max(stay.begin, at)
             self.put(replace(stay, seen=at, end=at, how=how))
+
+    def clock_was_set(self, before: float) -> None:
+        """It was ``before`` and is now another time, and no lesson goes on. Who is here came as many seconds ago as it
+        was, whatever the clock said then; but what lies in a lesson stays as it was written down."""
+        step = self.now() - before
+        self.silent = {stay_id: at + step for stay_id, at in self.silent.items()}
+        for member, stay_id in list(self.open.items()):
+            stay = self.stays[stay_id]
+            spans = ((one.begin, one.end) for one in self.lessons.values() if not one.discarded)
+            if any(begin is not None and begin <= before and stay.begin <= (end or before) for begin, end in spans):
+                silent = self.silent.get(stay_id)
+                self.end_stay(member, facts.CLOCK_SET, before)
+                again = self.begin_stay(member, stay.name, stay.role, stay.device, self.now())
+                if silent is not None:
+                    self.silent[again.id] = silent
+            else:
+                self.put(replace(stay, begin=stay.begin + step, seen=stay.seen + step))
 
     def end_crashed(self, alive: float) -> None:
         """Stays that were open when the server died ended with its last sign of life."""

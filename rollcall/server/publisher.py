@@ -26,7 +26,7 @@ from rollcall.server.roster import Roster
 from rollcall.server.roster_lines import BOARD, FORMS, NEVER, VERSION_1, RosterLines
 from rollcall.server.stuck import Stuck
 from rollcall.wire.clock import BREATH, monotonic
-from rollcall.wire.connection import BACKLOGGED, SENT, Connection
+from rollcall.wire.connection import BACKLOGGED, BUSY, SENT, Connection
 
 if TYPE_CHECKING:
     from rollcall.server.class_entries import ClassList
@@ -157,7 +157,7 @@ class Publisher:
         self._order(_Order("resync", connection))
 
     def finish(self, connection: Connection) -> None:
-        """A send was `BACKLOGGED`: finish it when the socket is writable."""
+        """A send was `BACKLOGGED`: finish it when the socket is writable, and bring up to date what was passed by."""
         self._order(_Order("finish", connection))
 
     def release(self, connection: Connection) -> None:
@@ -264,10 +264,12 @@ class Publisher:
         for number, (form, connection, seen) in enumerate(behind, 1):
             if number % SENDS_PER_BREATH == 0:
                 time.sleep(BREATH)
-            if not connection.backlogged:
-                self._seen[form][connection], line = lines[form, seen]
-                if connection.send(line) == BACKLOGGED:
-                    self._watch(connection)
+            reached, line = lines[form, seen]
+            result = connection.send(line, if_free=True)
+            if result != BUSY:  # else whoever has made it so has it finished, and then it catches up
+                self._seen[form][connection] = reached
+            if result == BACKLOGGED:
+                self._watch(connection)
         self._lines.forget()  # snapshots of thousands need not wait in memory for the next push
         self._pushed_rev = rev
         self._next_push = now + max(PUSH_INTERVAL, PUSH_SHARE * (time.thread_time() - begun))
@@ -290,8 +292,12 @@ class Publisher:
         return True
 
     def _watch(self, connection: Connection) -> None:
-        if not self._ended and connection.backlogged:
+        if self._ended:
+            return
+        if connection.backlogged:
             self._stuck.add(connection)
+        elif self._peers_with(connection):
+            self._behind = True  # somebody else has finished it, and a push may have passed it by
 
     def _flush(self, connection: Connection) -> None:
         result = connection.flush()

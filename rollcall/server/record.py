@@ -4,7 +4,8 @@ Whoever has a fact (a stay began, a mark was made) gives it to `Record.put`, whi
 ``record`` thread takes what has gathered in `GATHER` seconds and writes it in one transaction: a class that joins at
 the bell is one commit. A fact is a whole row under its key, so the last one counts, and one that is written twice does
 no harm. That is why trouble is simple: if the disk is full, the database locked or the folder gone, the rows stay in
-memory, are tried again with all that came since, and one line in the log says so, and one when it is over.
+memory, are tried again with all that came since, and one line in the log says so, and one when it is over. The same
+holds for what else is done in this thread (`Record.do`), such as the table of a lesson in its folder.
 
 Bounds: `MOST_WAITING` facts in the queue, `MOST_KEPT` rows in memory while nothing can be written. What is beyond them
 is lost, counted and told. ``kill -9`` or a power cut costs what came in the last `GATHER` seconds and one commit. While
@@ -67,6 +68,9 @@ RETRY_MOST = 60.0
 STUCK_AFTER = 2.0
 """Seconds that `Record.stop` waits for the last commit. What is open then ends as after a crash."""
 
+MOST_UNDONE = 1000
+"""Acts that could not be done and are tried again."""
+
 TELL_AGAIN = 60.0
 """Seconds between two lines about facts that were lost."""
 
@@ -74,6 +78,12 @@ CLEAN_EVERY = 6 * 3600.0
 """Seconds between two looks for what has become too old. At the start of a run there is one as well."""
 
 DAY = 86_400.0
+
+Act = Callable[[], None]
+
+
+class NotYet(Exception):
+    """An act that was given to `Record.do` cannot be done now, and whoever reads the log knows why."""
 
 
 class Record:
@@ -99,7 +109,7 @@ class Record:
         self.trouble = ""  # why nothing can be written at the moment, for people; replaced as a whole
         self._journal, self._days, self._clean = journal, days, clean
         self._wall_clock, self._clock = wall_clock, clock
-        self._waiting: queue.SimpleQueue[Union[Fact, Callable[[], None], None]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Union[Fact, Act, None]] = queue.SimpleQueue()
         self._lost = 0  # facts, since that was told
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
@@ -112,6 +122,8 @@ class Record:
         self._devices_go = False
         self._beat_at = self._clean_at = self._again_at = self._tell_at = clock()
         self._retry = RETRY
+        self._undone: Dict[Act, str] = {}  # and what was told of each
+        self._undone_at = clock()
         self._keep(start_of_run(self.run, wall_clock(), None if log_file is None else str(log_file.absolute())))
 
     def start(self) -> None:
@@ -122,12 +134,18 @@ class Record:
         """These happened. They must not change any more."""
         self._put(*facts)
 
-    def do(self, act: Callable[[], None]) -> None:
+    def do(self, act: Act) -> None:
         """Have something done in the record's thread after what was put before: writing a report, for example. If it
-        raises OSError, or has a bug, the log says so."""
+        raises OSError the log says so and it is tried again, until it is done or the server stops; `NotYet` says
+        nothing. Two that are equal are one. Of a bug, or `RecordError`, there is only a line."""
         self._put(act)
 
-    def _put(self, *things: Union[Fact, Callable[[], None]]) -> None:
+    @property
+    def is_open(self) -> bool:
+        """Whether the database could be written the last time. For the record's thread."""
+        return self._database is not None
+
+    def _put(self, *things: Union[Fact, Act]) -> None:
         for thing in things:
             if self._waiting.qsize() >= MOST_WAITING:
                 self._lost += 1  # by several threads at once perhaps: about so many
@@ -157,6 +175,8 @@ class Record:
         if self._rows and not self._is_off:
             message = "%s could not be written and are lost: %s"
             self._say(logging.ERROR, message, counted(len(self._rows), "row"), self.trouble)
+        for told in filter(None, self._undone.values()):
+            self._say(logging.ERROR, "this lasted until the end, and what waited for it is lost: %s", told)
         self._close()
 
     def _turn(self, last: bool = False) -> None:
@@ -178,16 +198,18 @@ class Record:
             self._say(logging.ERROR, "there is no record: %s", error)
         except Exception as error:
             self._fail(error)
+        if self._undone and (self._clock() >= self._undone_at or last):
+            self._undone_at = self._clock() + RETRY
+            for act in list(self._undone):
+                self._do(act)
 
-    def _take(self, thing: Union[Fact, Callable[[], None], None]) -> None:
+    def _take(self, thing: Union[Fact, Act, None]) -> None:
         try:
             if callable(thing):
-                thing()
+                self._do(thing)
             elif thing is not None and not self._is_outdated(thing):
                 self._keep(row_of(thing, self.run, self._wall_clock()))
                 self._note(thing)
-        except OSError as error:
-            self._say(logging.ERROR, "%s cannot be written: %s", error.filename or "a file", reason(error))
         except Exception:
             self._journal.note_exception(log, "a fact could not be recorded")
 
@@ -201,6 +223,25 @@ class Record:
             self._ended.clear()
         self._ended.add(fact.id)
         return False
+
+    def _do(self, act: Act) -> None:
+        told, trouble = self._undone.pop(act, ""), ""
+        try:
+            act()
+            if told:
+                self._say(logging.INFO, "this is over, and what waited for it is done: %s", told)
+            return
+        except NotYet:
+            pass
+        except OSError as error:
+            trouble = f"{error.filename or 'a file'} cannot be written: {reason(error)}"
+            if trouble != told:
+                self._say(logging.ERROR, "%s; the server goes on, and tries again", trouble)
+        except RecordError as error:
+            self._say(logging.ERROR, "%s", error)
+            return
+        if len(self._undone) < MOST_UNDONE:
+            self._undone[act] = trouble
 
     def _keep(self, row: Row) -> None:
         """A row waits for the next commit, in the place of an older one of the same key."""

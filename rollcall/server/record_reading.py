@@ -42,16 +42,20 @@ class _Run(NamedTuple):
     ended: Optional[float]
 
 
-def load(folder: Path, since: float = float("-inf"), until: float = float("inf")) -> Recorded:
+def load(
+    folder: Path, since: float = float("-inf"), until: float = float("inf"), but_run: Optional[int] = None
+) -> Recorded:
     """Lessons, stays and pauses that touch the time from ``since`` to ``until``, and all words of teachers about them.
 
-    What goes on touches every time. Identifications of a whole class are always there. Raises `RecordError`.
+    What goes on touches every time. Identifications of a whole class are always there. ``but_run`` is a run that gives
+    no sign of life: who asks for what was before it. Raises `RecordError`.
     """
     is_running = is_held(folder)
     with reading(folder) as connection:
         if connection is None:
             return Recorded(is_running=is_running)
         runs = [_Run(*row) for row in connection.execute("SELECT run, began, alive, ended FROM runs ORDER BY run")]
+        runs = [run for run in runs if run.run != but_run]
         if not is_running:
             runs = [run._replace(ended=run.alive if run.ended is None else run.ended) for run in runs]
         span = "(began IS NULL OR began <= ?) AND (ended IS NULL OR ended >= ?) ORDER BY began, id"

@@ -3,7 +3,11 @@
 `Registrar.hand_on` is called with what has just become true, by whichever thread has made it true, after it has let go
 of its lock; it puts it into the record's queue and returns. What a lesson came to is asked of the book and written in
 the record's thread: at its end, and again when a mark, a name, its begin or its end is corrected afterwards. A table
-that cannot be written (on Windows, because somebody looks at it in Excel) is told once, and tried again with each fact.
+that cannot be written (on Windows, because somebody looks at it in Excel) is told once, and tried again with the
+record.
+
+It also brings the book what was recorded before: at the start, or, where the database is locked or damaged then, in
+the record's thread as soon as it can be had.
 
 It owns no thread and no lock; what it remembers belongs to the record's thread.
 """
@@ -11,14 +15,20 @@ It owns no thread and no lock; what it remembers belongs to the record's thread.
 from __future__ import annotations
 
 from functools import partial
-from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from rollcall.server import attendance_files
 from rollcall.server.facts import Identification, Lesson, LessonTable, Mark, Pause, Stay
-from rollcall.server.record import Record
+from rollcall.server.lesson import Answer
+from rollcall.server.record import NotYet, Record
+from rollcall.server.record_file import RecordError
+from rollcall.server.record_reading import load
 from rollcall.server.record_tables import Fact
 from rollcall.server.reports import lesson_sheet
 from rollcall.server.sheet import lines
+
+Resume = Callable[[Sequence[Fact], float], Answer]
+"""`LessonBook.resume`."""
 
 LATE_NEWS = 60.0
 """Seconds after the end of a lesson in which a stay may still turn out to have ended within it: of a computer that was
@@ -37,45 +47,74 @@ class Book(Protocol):
 
 
 class Registrar:
-    """Keeps ``record`` and the folder of tables beside it in step with ``book``. Make it when the book has resumed."""
+    """Keeps ``record`` and the folder of tables beside it in step with ``book``."""
 
     def __init__(self, record: Record, book: Book) -> None:
         self._record, self._book = record, book
-        # Changed by the record's thread only: the lessons whose tables are written, as they were then, and those due.
-        self._written: Dict[str, Lesson] = {one.id: one for one in book.lessons if _is_over(one)}
-        self._owed: Set[str] = set()
+        # The record's thread only, once it runs: the lessons whose tables are written, as they were then; and the ids
+        # of those whose tables are to be written.
+        self._written: Dict[str, Lesson] = {}
+        self._owed: Dict[str, None] = {}
+        self._note_written()
+
+    def _note_written(self) -> None:
+        """Whatever is over now had its table written by whoever ended it."""
+        self._written = {**{one.id: one for one in self._book.lessons if _is_over(one)}, **self._written}
+
+    def resume(self, since: float, resume: Resume, late: Callable[[Answer], object]) -> Answer:
+        """Let the book go on with what was recorded since then: before the record's thread is started. If that cannot
+        be read now, it comes later, to ``late``, in the record's thread; which has told by then what is wrong."""
+        try:
+            return self._resume(since, resume)
+        except RecordError:
+            self._record.do(partial(self._resume_late, since, resume, late))
+            return Answer()
+
+    def _resume(self, since: float, resume: Resume) -> Answer:
+        known = load(self._record.folder, since=since, but_run=self._record.run)
+        facts: List[Fact] = [*known.stays, *known.pauses, *known.lessons, *known.marks, *known.identifications]
+        answer = resume(facts, known.alive) if known.alive else Answer()
+        self._note_written()
+        return answer
 
     def hand_on(self, facts: Sequence[Fact]) -> None:
         """These are true now. Any thread; never waits."""
         self._record.put(*facts)
         if self._owed or any(not isinstance(fact, Stay) or fact.end is not None for fact in facts):
-            self._record.do(partial(self._write_tables, tuple(facts)))
-
-    def last_words(self) -> List[str]:
-        """The table of the lesson that goes on, or of the last one, for the terminal of a server that stops."""
-        over = [one for one in self._book.lessons if not one.discarded]
-        table = self._book.table() or (self._book.table(over[-1].id) if over else None)
-        return [] if table is None else lines(lesson_sheet(table))
+            self._record.do(partial(self._owe_tables, tuple(facts)))
+            self._record.do(self._write_tables)
 
     # --- the record's thread ----------------------------------------------------------------------------------
 
-    def _write_tables(self, facts: Sequence[Fact]) -> None:
+    def _resume_late(self, since: float, resume: Resume, late: Callable[[Answer], object]) -> None:
+        if not self._record.is_open:
+            raise NotYet
+        late(self._resume(since, resume))
+
+    def _owe_tables(self, facts: Sequence[Fact]) -> None:
         over = [one for one in self._book.lessons if _is_over(one)]
-        owed, news = self._owed, None
-        self._owed = set()
-        for lesson_id in dict.fromkeys([*owed, *(one for fact in facts for one in _touched(fact, over))]):
+        self._owed.update(dict.fromkeys(one for fact in facts for one in _touched(fact, over)))
+
+    def _write_tables(self) -> None:
+        failed: Optional[OSError] = None
+        for lesson_id in list(self._owed):
             table = self._book.table(lesson_id)
-            if table is None:
-                continue
             try:
-                attendance_files.write(self._record.folder, table, self._written.get(lesson_id))
-                self._written[lesson_id] = table.lesson
+                if table is not None:
+                    attendance_files.write(self._record.folder, table, self._written.get(lesson_id))
+                    self._written[lesson_id] = table.lesson
+                del self._owed[lesson_id]
             except OSError as error:
-                self._owed.add(lesson_id)
-                if lesson_id not in owed:
-                    news = news or error
-        if news is not None:
-            raise news
+                failed = failed or error  # the others need not wait for it
+        if failed is not None:
+            raise failed
+
+
+def table_lines(book: Book, lesson_id: str = "") -> List[str]:
+    """The table of that lesson, for a terminal; without an id of the one that goes on, or else of the last one."""
+    over = [one for one in book.lessons if not one.discarded]
+    table = book.table(lesson_id) or (book.table(over[-1].id) if over and not lesson_id else None)
+    return [] if table is None else lines(lesson_sheet(table))
 
 
 def _is_over(lesson: Lesson) -> bool:

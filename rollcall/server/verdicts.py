@@ -231,7 +231,9 @@ def lesson_table(
     there = {name: bridged(intervals_of(own), look.blinds, lesson.end) for name, own in theirs.items()}
     if lesson.end is None:
         there = {name: still_there(own, look.blinds, look.now) for name, own in there.items()}
-    events = drills(there, look.begin, ends) if look.has_begun else []
+    events = drills(there, look.begin, look.until) if look.has_begun else []
+    # Near the end a class that goes is no event; but one that is back before it was away, and has not gone.
+    events = [one for one in events if one.begin < ends or any(b.end < look.until for b in blind_of(one, there))]
     more = [blind for drill in events for blind in blind_of(drill, there)]
     there = {name: bridged(own, more, lesson.end) for name, own in there.items()} if more else there
     words = words_by_name(marks, lesson.id, identities)

@@ -42,8 +42,9 @@ MAX_BACKLOG = 64 * 1024
 MAX_TRACED = 2000
 """Characters of a line that a trace shows."""
 
-SENT, BACKLOGGED, FAILED = 0, 1, 2
-"""What became of a `Connection.send`: the kernel has it all; some waits for `flush`; the connection is no more."""
+SENT, BACKLOGGED, FAILED, BUSY = 0, 1, 2, 3
+"""What became of a `Connection.send`: the kernel has it all; some waits for `flush`; the connection is no more; nothing
+was sent, for something else waits."""
 
 LOOK_UP = 1.0
 """Seconds between two looks whether we have hung up, where the system wakes nobody who waits (see ``windows.py``)."""
@@ -167,16 +168,22 @@ class Connection:
                     raise
                 # Somebody else has cancelled what waits for this socket: it is as good as before.
 
-    def send(self, data: bytes, last: bool = False) -> int:
+    def send(self, data: bytes, last: bool = False, if_free: bool = False) -> int:
         """Send without ever waiting. Returns `SENT`, `BACKLOGGED` (somebody must call `flush`) or `FAILED`.
 
-        After the ``last`` message, why the connection ends, nothing else goes out, whoever tries.
+        After the ``last`` message, why the connection ends, nothing else goes out, whoever tries. ``if_free`` is for
+        what may be longer than a backlog holds: where something waits already, nothing of it is sent, and the answer is
+        `BUSY`. To look at `backlogged` before is no help, for others send meanwhile.
         """
+        if if_free and self._backlog is not None:
+            return BUSY
         if self._trace is not None and not (self._broken or self._finished):
             self._trace(">", self, data)  # before it goes out: afterwards the answer may be traced first
         with self._lock:
             if self._broken or self._finished:
                 return FAILED
+            if if_free and self._backlog is not None:
+                return BUSY
             self._finished = last
             if self._backlog is None:
                 taken = self._send_some_locked(data)

@@ -654,7 +654,7 @@ def test_a_server_that_stops_ends_the_stays_and_leaves_the_lesson() -> None:
     assert found.ended == []
 
 
-@pytest.mark.parametrize("jump", [-7200.0, 7200.0])
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0, -1800.0, 86_400.0, -86_400.0])
 def test_a_clock_that_is_set_during_a_lesson_makes_nobody_late_or_absent(jump: float) -> None:
     found = school()
     found.join(MIA)
@@ -667,6 +667,55 @@ def test_a_clock_that_is_set_during_a_lesson_makes_nobody_late_or_absent(jump: f
     found.book.tick()
     found.note(found.book.begin())
     assert seen(found.book).begin == pytest.approx(at("08:45") + jump), "between two lessons the clock is believed"
+
+
+@pytest.mark.parametrize("jump", [-1800.0, 86_400.0, -86_400.0])
+def test_a_clock_that_is_set_while_people_come_in_leaves_them_here(jump: float) -> None:
+    found = School("07:55")
+    found.note(found.book.set_class(["7b"]))
+    found.join(MIA)
+    found.join("student01")
+    found.to("07:56")
+    found.clock.wall += jump
+    found.to("07:57")
+    found.note(found.book.begin())
+    assert found.counts == {"here": 1, "expected": 26}
+    found.to("08:42")
+    found.clock.wall += 500.0
+    lesson = found.note(found.book.end()).lesson
+    (line,) = (line for line in found.lines(lesson).values() if line.first is not None)
+    assert (line.found, line.present, line.interruptions) == (facts.Finding("on time", 0, "stayed"), 2700, ())
+    begin, end = at("07:57") + jump, at("08:42") + jump
+    assert line.first == pytest.approx(begin - 120) and line.last == pytest.approx(end)
+    before = found.lines(lesson)
+    found.to("08:43")  # the clock is believed again: what lies in the lesson is as it was
+    assert found.lines(lesson) == before
+    found.leave(MIA)
+    assert found.lines(lesson) == before
+    mias = [one for one in found.record.values() if isinstance(one, Stay) and one.name == MIA]
+    assert [(one.how, round((one.end or 0) - one.begin)) for one in mias] == [("clock set", 2821), ("left", 59)]
+    assert found.note(found.book.begin()).lesson
+    assert found.counts == {"expected": 27} and [one.name for one in found.book.who_is_here()] == ["student01"]
+
+
+def test_a_clock_that_is_set_back_while_the_server_is_down_leaves_the_lesson_as_it_is() -> None:
+    found = school()
+    found.join(MIA)
+    found.to("08:20")
+    found.kill()
+    found.clock.advance(60)
+    found.clock.wall -= 1800  # and it is 07:51
+    found.restart()
+    found.join(MIA)
+    assert found.counts == {"here": 1, "missing": 26}
+    found.clock.advance(600)
+    lesson = found.note(found.book.end()).lesson
+    line = found.lines(lesson)[MIA]
+    assert (line.found, line.present, line.interruptions) == (facts.Finding("on time", 0, "stayed"), 1800, ())
+    found.note(found.book.tick())
+    assert found.note(found.book.begin()).lesson
+    begun = seen(found.book).begin
+    assert begun == pytest.approx(at("08:01")), "between two lessons the clock is believed"
 
 
 def test_a_machine_that_slept_is_noticed_where_the_clock_of_leases_stands_still() -> None:

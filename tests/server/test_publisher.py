@@ -21,7 +21,7 @@ from rollcall.server.members import Caller
 from rollcall.server.publisher import PUSH_INTERVAL, RESYNC_INTERVAL, SLOW_AFTER, Publisher
 from rollcall.server.roster import Roster
 from rollcall.server.roster_lines import BOARD, PACKED, VERSION_1, VERSION_2
-from rollcall.wire.connection import Connection
+from rollcall.wire.connection import BACKLOGGED, SENT, Connection
 from tests.helpers import PATIENCE, ShiftedClock, wait_until
 from tests.server.test_stuck import MOST, Broken, FailsBeyond, RefusesBeyond
 
@@ -217,6 +217,23 @@ def test_a_stuck_reader_holds_up_nobody_and_converges_when_it_wakes() -> None:
         h.assert_exact(stuck)
         assert h.roster.rev > passed_by
         assert len(stuck.kinds) < h.roster.rev / 2, "pushes passed it by"
+
+
+def test_what_passed_by_a_line_that_somebody_else_has_finished_comes_all_the_same() -> None:
+    with house() as h:
+        busy, awake = h.peer(buffer=4096), h.peer()
+        h.join()
+        for peer in (busy, awake):
+            h.assert_exact(peer)
+        pong = b'{"type":"pong"}\n'
+        assert busy.connection.send(pong * 10_000) == BACKLOGGED  # a report, which its own thread sees through
+        h.join()
+        h.assert_exact(awake)  # the push is over
+        taken = b""
+        while busy.connection.flush() != SENT or len(taken) < 10_000 * len(pong):
+            taken += busy._file.read1(65536)
+        h.publisher.finish(busy.connection)
+        h.assert_exact(busy)
 
 
 def test_a_reader_that_takes_nothing_for_too_long_is_hung_up() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -18,7 +19,7 @@ from rollcall.server.facts import Identification, Lesson, LessonTable, Mark, Pau
 from rollcall.server.journal import Journal
 from rollcall.server.record import Record
 from rollcall.server.record_reading import load
-from rollcall.server.registrar import Registrar
+from rollcall.server.registrar import Registrar, table_lines
 from rollcall.server.verdicts import lesson_table
 from tests.helpers import held_open, wait_until
 from tests.server.school import School
@@ -89,7 +90,7 @@ def test_at_the_end_of_a_lesson_its_table_is_written(tmp_path: Path, record: Rec
     told(record, registrar, book, LESSON)
     assert names(tmp_path) == ["2026-11-25 0800 7b.csv", "2026-11-25 0800 7b.html"]
     assert ",Mia Lee,on the list,present,on time,0,stayed," in text(tmp_path, LESSON)
-    assert "Class 7b: Wednesday 25 November 2026, 08:00–09:30" in registrar.last_words()
+    assert "Class 7b: Wednesday 25 November 2026, 08:00–09:30" in table_lines(book)
 
 
 def test_what_is_corrected_afterwards_is_corrected_there(tmp_path: Path, record: Record, book: Known) -> None:
@@ -137,8 +138,9 @@ def test_a_table_that_somebody_looks_at_in_excel_is_written_when_it_is_closed(
     assert "dentist" in page and "dentist" not in text(tmp_path, LESSON)
     told(record, registrar, book, Stay("t", 2, "momo", DAY + 9001, DAY + 9001))
     assert "dentist" in text(tmp_path, LESSON), "with whatever happens next"
-    (line,) = said
-    assert line.endswith("7b.csv cannot be written: Permission denied; perhaps another program has it open")
+    line, over = said
+    assert "7b.csv cannot be written: Permission denied; perhaps another program has it open; the server goes" in line
+    assert over.startswith("this is over, and what waited for it is done: ")
     moved = replace(LESSON, begin=DAY - 1800)
     held_open(monkeypatch, "unlink", 1, "2026-11-25 0800 7b.csv")
     monkeypatch.setattr(files, "PATIENCE", 0.0)
@@ -168,6 +170,22 @@ def test_names_of_classes_make_names_of_files() -> None:
     assert len(stem(replace(LESSON, classes=("x" * 200,)))) < 120
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set")
+def test_no_lesson_takes_the_files_of_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        twice = 1792887600.0  # 2026-10-25 02:20 in summer time; at 03:00 it is 02:00 again
+        begins = [twice, twice + 3600, twice + 5, twice + 3605, twice + 7200]
+        assert [stem(replace(LESSON, begin=begin)) for begin in begins] == [
+            "2026-10-25 0220 7b", "2026-10-25 0220 UTC+1 7b", "2026-10-25 022005 7b", "2026-10-25 022005 UTC+1 7b",
+            "2026-10-25 0320 7b",
+        ]  # fmt: skip
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_with_the_book_of_a_server(tmp_path: Path, record: Record) -> None:
     school = School("07:55")
     registrar = Registrar(record, school.book)
@@ -180,5 +198,5 @@ def test_with_the_book_of_a_server(tmp_path: Path, record: Record) -> None:
     registrar.hand_on(school.note(school.book.end()).facts)
     both = ["2026-11-25 0800 7b.csv", "2026-11-25 0800 7b.html"]
     wait_until(lambda: names(tmp_path) == both, "the table in both forms")
-    assert "1 of 27 came; 0 excused, 26 without an excuse." in registrar.last_words()
+    assert "1 of 27 came; 0 excused, 26 without an excuse." in table_lines(school.book)
     wait_until(lambda: len(load(tmp_path).stays) == 1, "the stay")

@@ -187,6 +187,17 @@ def test_guests_are_apart_and_teachers_are_nowhere() -> None:
     assert not lesson_table(replace(LESSON, discarded=True), stays((0, 60, "left"))).counted
 
 
+def test_a_class_that_is_back_before_the_end_was_away_and_one_that_goes_is_no_event() -> None:
+    names = [f"Kid {number}" for number in range(4)]
+    lesson = Lesson("L", ("7b",), tuple(Person(name, "", "7b") for name in names), 10_000.0, 15_400.0)
+    spans = {"back": [(0, 5200, "lost"), (5260, 5400, "left")], "gone": [(0, 5200, "lost"), (5500, 5600, "left")]}
+    for how, own in spans.items():
+        everybody = [replace(stay, id=f"{name} {stay.id}") for name in names for stay in stays(*own, name=name)]
+        table = lesson_table(lesson, everybody)
+        assert [drill.count for drill in table.drills] == [4] * (how == "back"), how
+        assert all(line.interruptions == () and line.result.went == "stayed" for line in table.lines), how
+
+
 def test_an_event_is_news_for_a_while() -> None:
     people = tuple(Person(f"P{number}") for number in range(4))
     own = [one for person in people for one in stays((0, 1000, "lost"), name=person.name)]

@@ -11,7 +11,7 @@ from typing import Iterator, List, Tuple
 
 import pytest
 
-from rollcall.wire.connection import BACKLOGGED, FAILED, MAX_BACKLOG, SENT, Connection, trace_line
+from rollcall.wire.connection import BACKLOGGED, BUSY, FAILED, MAX_BACKLOG, SENT, Connection, trace_line
 from tests.helpers import FakeClock, wait_until
 
 
@@ -100,6 +100,20 @@ def test_the_backlog_is_bounded_and_too_much_ends_the_connection() -> None:
         assert connection.send(line) == FAILED
         assert connection.send(b"more") == FAILED
         assert connection.receive() == b""
+
+
+def test_what_is_longer_than_a_backlog_waits_until_nothing_else_does() -> None:
+    clock, long = FakeClock(), b"x" * (MAX_BACKLOG + 1)
+    trace: List[Tuple[str, bytes]] = []
+    with pair(clock, trace) as (connection, far):
+        sent = fill(connection)
+        traced = len(trace)
+        assert connection.send(long, if_free=True) == BUSY and len(trace) == traced
+        assert read_exactly(far, len(sent), connection) == sent and connection.flush() == SENT
+        assert connection.send(long, if_free=True) in (SENT, BACKLOGGED)
+        assert read_exactly(far, len(long), connection) == long
+        connection.hang_up()
+        assert connection.send(b"more", if_free=True) == FAILED
 
 
 def test_after_the_last_message_nothing_else_goes_out() -> None:
