@@ -256,7 +256,7 @@ def scenarios(quick: bool) -> List[Scenario]:
         found += [pings_scenario(count, in_flight, 2.0 if quick else 4.0) for in_flight in sorted({64, count})]
     found += [joins_scenario(count, True) for count in ((200, 1000) if quick else (200, 1000, 2000))]
     found.append(bell_scenario(100))
-    found.append(recorded_scenario(1000, 2.0))
+    found.append(recorded_scenario(1000, 1.0))
     if quick:
         found += [slow_scenario(500, 3.0), browsers_scenario(20, 30, 3.0), follow_scenario(200, 8.0)]
         return [*found, expiry_scenario(1000, 30, 4.0), stay_scenario(1000, 10.0)]

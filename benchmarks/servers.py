@@ -215,7 +215,7 @@ class Running:
         is what clock_getcpuclockid(3) returns (Linux, include/linux/posix-timers_types.h)."""
         return time.clock_gettime((~self.process.pid << 3) | 2)
 
-    def rest(self, most: float = 5.0) -> None:
+    def rest(self, most: float = 2.0) -> None:
         """Wait, for so long at most, until it has nothing to do."""
         until, used = time.monotonic() + most, -1.0
         while self.cpu_seconds() - used > 0.002 and time.monotonic() < until:

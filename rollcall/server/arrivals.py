@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Deque, Iterator, NamedTuple, Set
 
-QUIET = 0.25
+QUIET = 0.5
 """Seconds without anybody new after which a crowd that joins is in."""
 
 LONGEST = 2.0

@@ -8,9 +8,10 @@ memory, are tried again with all that came since, and one line in the log says s
 holds for what else is done in this thread (`Record.do`), such as the table of a lesson in its folder.
 
 Bounds: `MOST_WAITING` facts in the queue, `MOST_KEPT` rows in memory while nothing can be written. What is beyond them
-is lost, counted and told. ``kill -9`` or a power cut costs what came in the last `GATHER` seconds and one commit. While
-somebody is here, the run's last sign of life is written every `BEAT` seconds: after a crash a stay that was open ends
-then. One row says it for all of them.
+is lost, counted and told. ``kill -9`` or a power cut costs what came in the last `GATHER` seconds and one commit, and
+before that in the turn of the class (`arrivals`): three or four seconds of those who join. While somebody is here, the
+run's last sign of life is written every `BEAT` seconds: after a crash a stay that was open ends then. One row says it
+for all of them.
 
 The thread also forgets: what is older than ``days``, and the ids of devices as soon as no lesson needs them.
 
