@@ -121,6 +121,7 @@ class Door:
         self._code_is_for = accept
         self._least_iterations = least_iterations
         self._own_folder = own_folder
+        self._wants_own = False
         self._own: Optional[OwnMachine] = None
         self._context: Optional[ssl.SSLContext] = None
         self._was_asked = False  # a server at this address wanted a code
@@ -141,8 +142,8 @@ class Door:
         """What to speak through: this connection, or TLS on it, whose handshake is then `shake`. ``sock`` is its
         socket. Raises `Ended`."""
         self.fingerprint, self._room, self._proven = "", None, None
-        wants_own = self._user == TEACHER and not self._code and is_here(sock)
-        self._own = read_key(self._port, self._own_folder) if wants_own else None
+        self._wants_own = self._user == TEACHER and not self._code and is_here(sock)
+        self._own = read_key(self._port, self._own_folder) if self._wants_own else None
         if not (self._only_tls() or (self._own is not None and self._own.fingerprint)):
             return connection
         try:
@@ -226,6 +227,7 @@ class Door:
     def _hello(self, connection: Connection, incoming: Iterator[Message]) -> RoomInfo:
         connection.send(encode(Hello(APP)))
         room = self._hear(incoming, RoomInfo)
+        self._look_again()
         is_known = self.trust.find(self.fingerprint) is not None
         self._tell(
             RoomSeen(
@@ -234,6 +236,13 @@ class Door:
             )
         )  # fmt: skip
         return room
+
+    def _look_again(self) -> None:
+        """A server that has said something has written its key. We were in its listen queue while it started, if that
+        is another than we have read: only a new call can be made with it."""
+        key = read_key(self._port, self._own_folder) if self._wants_own else None
+        if key is not None and key != self._own:
+            raise CallAgain
 
     def _hear(self, incoming: Iterator[Message], kind: Type[M]) -> M:
         for message in incoming:
@@ -386,7 +395,9 @@ class Door:
         return papers
 
     def welcomed(self, welcome: Welcome) -> None:
-        """We are in: keep what this server gave us, and what we know of it now."""
+        """We are in: keep what this server gave us, and what we know of it now. Raises `CallAgain`."""
+        if self._room is None:
+            self._look_again()
         papers = self._papers[self.fingerprint]
         self._papers[self.fingerprint] = replace(papers, token=welcome.resume_token, epoch=welcome.epoch)
         if not self.fingerprint or self._room is None:

@@ -33,14 +33,18 @@ from rollcall.client.events import (
     Stopped,
     Waiting,
 )
+from rollcall.client.this_machine import read_key
 from rollcall.client.trust import KnownServer, Trust
 from rollcall.server.certificate import Certificate, own_certificate
+from rollcall.server.keys import room_keys
+from rollcall.server.settings import ServerConfig
 from rollcall.wire.address import Address
 from rollcall.wire.codes import UnfitCode, fold
 from rollcall.wire.messages import Kick
 from rollcall.wire.own_machine import OwnMachine, file_name
 from rollcall.wire.scram_keys import Challenge, ClientKeys, derive_client_keys
 from rollcall.wire.secure import client_context
+from server import RollcallServer
 from tests.client.closed_room import CODE, FEW, TEACHERS, Call, ClosedRoom, Line
 from tests.helpers import PATIENCE, wait_until
 from tests.proxy import DOWN, Proxy, TlsProxy
@@ -410,6 +414,39 @@ def test_the_proof_is_for_the_server_of_the_file_only(
         assert ann.until(CodeNeeded).user == "teacher"
         ann.until(Stopped)
         assert [call.types() for call in room.calls] == [["hello"]]
+
+
+@pytest.mark.parametrize("left_behind", ["nothing", "the key of the start before"])
+@pytest.mark.parametrize("code", ["", TEACHERS])
+def test_who_calls_before_the_key_is_written_is_a_teacher_all_the_same(
+    tmp_path: Path, left_behind: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server listens before it has a port to write its key for; the system takes calls from then on."""
+    config = ServerConfig(host="127.0.0.1", port=0, teacher_code=code)
+    keys = room_keys(config, tmp_path, lambda text: None, FEW)
+    server = RollcallServer(config, keys=keys, data=tmp_path)
+    port = server.address[1]
+    if left_behind != "nothing":
+        key = OwnMachine.new("an epoch that is over", keys.certificate.fingerprint if keys.certificate else "")
+        (tmp_path / file_name(port)).write_text(key.to_text())
+    looked = threading.Event()
+
+    def read_and_tell(*where: Any) -> Optional[OwnMachine]:
+        found = read_key(*where)
+        looked.set()
+        return found
+
+    monkeypatch.setattr("rollcall.client.door.read_key", read_and_tell)
+    try:
+        with visitor(port, teacher=True, own_folder=tmp_path) as ann:
+            assert looked.wait(PATIENCE)
+            keys.let_in_own_machine(tmp_path, port, server.room.epoch)
+            server.start()
+            welcome = ann.until(Connected).welcome
+            assert welcome is not None and welcome.role == "teacher"
+    finally:
+        server.stop()
+        keys.forget_own_machine()
 
 
 # --- who lies ------------------------------------------------------------------------------------------------------

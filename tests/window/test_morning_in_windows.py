@@ -305,9 +305,6 @@ def stay(morning: Morning) -> None:
     morning.to("08:21")
     morning.start()
     teacher.window.retry_now()
-    teacher.until(lambda: teacher.window.model.phase == "connected", "the teacher is back")
-    if teacher.window.model.role != "teacher":  # called between the server's listen and the key in its folder
-        teacher.window.connect()
     student.student.step_button.invoke()  # Try now
     student.until(lambda: student.student.word.cget("text") == "● You are here", "the student is back")
     morning.shows("2 of 27 here", "23 not answering", "1 missing", "1 excused")
