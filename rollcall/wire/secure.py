@@ -23,11 +23,11 @@ import errno
 import math
 import ssl
 from collections import deque
-from typing import Optional
+from typing import Callable, Optional
 
 from rollcall.wire.binding import fingerprint as fingerprint
 from rollcall.wire.binding import grouped as grouped
-from rollcall.wire.connection import BACKLOGGED, FAILED, Connection
+from rollcall.wire.connection import BACKLOGGED, FAILED, SENT, Connection
 
 ALPN = "rollcall/2"
 """What a client offers in its hello (RFC 7301). Whoever does not is a browser or a scanner."""
@@ -51,6 +51,10 @@ _HANDSHAKE_SIZE = 2048
 
 _receive_raw = Connection.receive
 _send_raw = Connection._send_some_locked
+
+
+def _here(step: Callable[[], bool]) -> bool:
+    return step()
 
 
 class NotRollcall(ConnectionAbortedError):
@@ -100,14 +104,14 @@ def _context(protocol: int) -> ssl.SSLContext:
 class SecureConnection(Connection):
     """Takes over ``plain``, a connection in the clear of which at most ``first`` was read, and speaks TLS on it.
 
-    `handshake` comes first, in the reader's own thread. ``plain`` is not used any more, except that `hang_up` by
-    whoever still holds it works. Everything else is as `Connection` says; a `receive` can be empty without being the
+    `handshake` comes first, and waits in the reader's own thread. ``plain`` is not used any more, except that `hang_up`
+    by whoever still holds it works. Everything else is as `Connection` says; a `receive` can be empty without being the
     end (`nothing_yet`), because it asks the kernel once, whether or not that completes a record.
     """
 
     __slots__ = (
-        "_ahead", "_at_hand", "_ended", "_incoming", "_is_server", "_outgoing", "_pending", "_ready", "_tls",
-        "nothing_yet",
+        "_ahead", "_at_hand", "_context", "_ended", "_incoming", "_is_server", "_outgoing", "_pending", "_ready",
+        "_tls", "nothing_yet",
     )  # fmt: skip
 
     is_secure = True
@@ -120,7 +124,8 @@ class SecureConnection(Connection):
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._incoming.write(first)
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=self._is_server)
+        self._context: Optional[ssl.SSLContext] = context  # until the handshake begins
+        self._tls: ssl.SSLObject
         self._pending = b""  # encrypted, and not yet with the kernel
         self._ahead = 0  # bytes of plaintext in it; they are the first of the backlog
         self._at_hand: Optional[bytes] = None  # what `receive` returns without asking the kernel
@@ -144,14 +149,15 @@ class SecureConnection(Connection):
 
     # --- the reader's thread ----------------------------------------------------------------------------------
 
-    def handshake(self, deadline: float = math.inf) -> None:
-        """Wait until both sides have agreed on keys, at most until ``deadline`` of this connection's clock.
+    def handshake(self, deadline: float = math.inf, compute: Callable[[Callable[[], bool]], bool] = _here) -> None:
+        """Wait until both sides have agreed on keys, at most until ``deadline`` of this connection's clock. The waiting
+        is done here; ``compute`` calls each step, which never waits, in a thread of its choice.
 
         Raises `PlainAnswer` (a client only), `NotRollcall`, TimeoutError, or another OSError when it failed or was hung
         up. Whatever it was, the connection can only be closed then.
         """
         received = self._incoming.pending
-        while not self._step():
+        while not compute(self._step):
             if deadline != math.inf and not self._readable_within(deadline - self._clock()):
                 raise TimeoutError(errno.ETIMEDOUT, "the TLS handshake took too long")
             raw = self._socket.recv(_HANDSHAKE_SIZE)
@@ -170,6 +176,9 @@ class SecureConnection(Connection):
         with self._lock:
             done = True
             try:
+                if self._context is not None:  # only now: the session is of the thread that computes
+                    self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=self._is_server)
+                    self._context = None
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 done = False
@@ -184,7 +193,7 @@ class SecureConnection(Connection):
             if self._tls.selected_alpn_protocol() != ALPN:
                 raise NotRollcall(errno.ECONNABORTED, f"the peer speaks TLS without {ALPN}")
             self._finished = self._ending
-            data = self._decrypt_locked(b"")  # the peer's first lines may have come with the last of its handshake
+            data = self._decrypt_locked(RECORD)  # the peer's first lines may have come with the last of its handshake
             self._at_hand = data if data or self._ended else None
             return True
 
@@ -201,10 +210,11 @@ class SecureConnection(Connection):
         raw = _receive_raw(self)
         with self._lock:
             if raw:
-                data = self._decrypt_locked(raw)
-                self.nothing_yet = not (data or self._ended)
+                self._incoming.write(raw)
+                data = self._decrypt_locked(len(raw))
                 if self._ended:
                     self._at_hand = b""
+                self.nothing_yet = not (data or self._ended)
                 return data
             self.nothing_yet = False
             if self._broken:
@@ -212,10 +222,10 @@ class SecureConnection(Connection):
             self._broken = True
             raise ConnectionResetError(errno.ECONNRESET, "the connection was cut: it ended without close_notify")
 
-    def _decrypt_locked(self, raw: bytes) -> bytes:
-        """What these bytes complete. What TLS owes the peer afterwards is sent, or waits for the next send."""
-        self._incoming.write(raw)
-        data, size = b"", len(raw) or RECORD
+    def _decrypt_locked(self, size: int) -> bytes:
+        """What the last ``size`` bytes that came complete. What TLS owes the peer afterwards is sent, or waits for the
+        next send."""
+        data = b""
         try:
             while size:
                 part = self._tls.read(size)
@@ -278,6 +288,28 @@ class SecureConnection(Connection):
             self._moved_at = self._clock()
             return BACKLOGGED
         return super()._end_locked()
+
+    def send(self, data: bytes, last: bool = False) -> int:
+        """Send without ever waiting: see `Connection.send`."""
+        if len(data) > RECORD or last or self._trace is not None:
+            return super().send(data, last)
+        # Nearly all that is sent is a pong with nothing in its way. It takes the same steps in fewer calls.
+        with self._lock:
+            if not (self._pending or self._finished or self._broken or self._backlog is not None):
+                try:
+                    self._tls.write(data)
+                except ssl.SSLError:
+                    self._broken = True  # after an alert: the reader has read it or is about to
+                    return FAILED
+                sealed = self._outgoing.read()
+                taken = _send_raw(self, sealed)
+                if taken == len(sealed):
+                    return SENT
+                if taken < 0:
+                    return FAILED
+                self._pending, self._ahead = sealed[taken:], len(data)
+                return self._keep_locked(memoryview(data))
+        return super().send(data)
 
     def _send_some_locked(self, data: bytes | memoryview) -> int:
         """How many bytes went out encrypted, to the last byte of their record; 0 if none, -1 if the connection broke.
