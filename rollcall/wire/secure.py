@@ -35,9 +35,10 @@ ALPN = "rollcall/2"
 TLS_HELLO = 0x16
 """The first byte of a TLS client: a record that holds a message of the handshake (RFC 8446, 5.1)."""
 
-RECORD = 4096
+RECORD = 1400
 """Bytes encrypted at once; TLS allows 16 KiB. What a record passes through, and a third more, stays in memory until
-the connection ends: each idle client that was ever sent a roster has it, and each stuck one has the record as well."""
+the connection ends, for each client that was ever sent a roster; the server's part of a handshake was as long already.
+Besides, a record is in one packet of the network: its first byte can be read as soon as its last one."""
 
 MAX_OWED = 16 * 1024
 """Bytes that TLS itself may owe a peer that does not take them. The answer to a key update is 27 bytes."""
@@ -110,7 +111,7 @@ class SecureConnection(Connection):
     """
 
     __slots__ = (
-        "_ahead", "_at_hand", "_context", "_ended", "_incoming", "_is_server", "_outgoing", "_pending", "_ready",
+        "_ahead", "_at_hand", "_context", "_ended", "_incoming", "_is_server", "_outgoing", "_ready",
         "_tls", "nothing_yet",
     )  # fmt: skip
 
@@ -126,8 +127,7 @@ class SecureConnection(Connection):
         self._incoming.write(first)
         self._context: Optional[ssl.SSLContext] = context  # until the handshake begins
         self._tls: ssl.SSLObject
-        self._pending = b""  # encrypted, and not yet with the kernel
-        self._ahead = 0  # bytes of plaintext in it; they are the first of the backlog
+        self._ahead = 0  # bytes of plaintext in `_outgoing`, encrypted; they are the first of the backlog
         self._at_hand: Optional[bytes] = None  # what `receive` returns without asking the kernel
         self._ended = False  # the peer's close_notify was read
         self._ready = False
@@ -241,7 +241,7 @@ class SecureConnection(Connection):
             self._ended = True
         except ssl.SSLError as error:
             raise self._failure_locked(error) from None
-        if self._outgoing.pending and not self._push_locked() and self._outgoing.pending > MAX_OWED:
+        if self._outgoing.pending and not self._push_locked() and self._outgoing.pending - self._ahead > MAX_OWED:
             self._broken = True
             raise ConnectionAbortedError(errno.ECONNABORTED, "the peer makes TLS answer and takes no answers")
         return data
@@ -295,19 +295,20 @@ class SecureConnection(Connection):
             return super().send(data, last)
         # Nearly all that is sent is a pong with nothing in its way. It takes the same steps in fewer calls.
         with self._lock:
-            if not (self._pending or self._finished or self._broken or self._backlog is not None):
+            if not (self._finished or self._broken or self._backlog is not None):
                 try:
                     self._tls.write(data)
                 except ssl.SSLError:
                     self._broken = True  # after an alert: the reader has read it or is about to
                     return FAILED
-                sealed = self._outgoing.read()
+                sealed = self._outgoing.read()  # behind what TLS owes, if it owes anything
                 taken = _send_raw(self, sealed)
                 if taken == len(sealed):
                     return SENT
                 if taken < 0:
                     return FAILED
-                self._pending, self._ahead = sealed[taken:], len(data)
+                self._outgoing.write(sealed[taken:])  # as in `_push_locked`
+                self._ahead = len(data)
                 return self._keep_locked(memoryview(data))
         return super().send(data)
 
@@ -315,7 +316,7 @@ class SecureConnection(Connection):
         """How many bytes went out encrypted, to the last byte of their record; 0 if none, -1 if the connection broke.
         Whoever gets less than all comes back with the rest, which begins with what is encrypted ahead."""
         taken = 0
-        while not self._pending or self._push_locked():
+        while not self._outgoing.pending or self._push_locked():
             taken += self._ahead
             self._ahead = 0
             if taken == len(data):
@@ -326,23 +327,20 @@ class SecureConnection(Connection):
             except ssl.SSLError:
                 self._broken = True  # after an alert: the reader has read it or is about to
                 break
-            self._pending = self._outgoing.read()  # behind what TLS owes, if it owes anything
             if not self._push_locked():
                 break
         return -1 if self._broken else taken
 
     def _push_locked(self) -> bool:
         """Give the kernel what is encrypted. True if it has all of it."""
-        while not self._broken:
-            if self._pending:
-                taken = _send_raw(self, self._pending)
-                if taken > 0 and self._backlog is not None:
-                    self._moved_at = self._clock()
-                if taken != len(self._pending):
-                    self._pending = self._pending[max(0, taken) :]
-                    return False
-                self._pending = b""
-            if not self._outgoing.pending:
-                return True
-            self._pending = self._outgoing.read()
-        return False
+        if self._outgoing.pending and not self._broken:
+            sealed = self._outgoing.read()
+            taken = _send_raw(self, sealed)
+            if taken > 0 and self._backlog is not None:
+                self._moved_at = self._clock()
+            if 0 <= taken < len(sealed):
+                # Back to where it was, which is empty now and has the room. As an object of its own it would cost a
+                # stuck client two pages: it would lie in the gap that OpenSSL's own buffer of 16 KiB has just left.
+                self._outgoing.write(sealed[taken:])
+                return False
+        return not self._broken
