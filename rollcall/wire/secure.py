@@ -289,10 +289,10 @@ class SecureConnection(Connection):
             return BACKLOGGED
         return super()._end_locked()
 
-    def send(self, data: bytes, last: bool = False) -> int:
+    def send(self, data: bytes, last: bool = False, if_free: bool = False) -> int:
         """Send without ever waiting: see `Connection.send`."""
         if len(data) > RECORD or last or self._trace is not None:
-            return super().send(data, last)
+            return super().send(data, last, if_free)
         # Nearly all that is sent is a pong with nothing in its way. It takes the same steps in fewer calls.
         with self._lock:
             if not (self._finished or self._broken or self._backlog is not None):
@@ -310,7 +310,7 @@ class SecureConnection(Connection):
                 self._outgoing.write(sealed[taken:])  # as in `_push_locked`
                 self._ahead = len(data)
                 return self._keep_locked(memoryview(data))
-        return super().send(data)
+        return super().send(data, False, if_free)
 
     def _send_some_locked(self, data: bytes | memoryview) -> int:
         """How many bytes went out encrypted, to the last byte of their record; 0 if none, -1 if the connection broke.
