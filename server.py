@@ -7,6 +7,7 @@
 - ``sweeper``: sleeps until a lease is due, removes those who went silent, and sleeps again;
 - ``publisher``: sends what changed in the roster to everyone (see ``rollcall/server/publisher.py``);
 - ``beacon``: answers whoever asks the network for servers (see ``rollcall/server/beacon.py``);
+- ``handshakes``: computes the handshakes of TLS, where this server offers it (see ``rollcall/server/handshakes.py``);
 - ``journal``: makes log lines of what the handlers note (see ``rollcall/server/journal.py``);
 - ``stdout``, ``stderr`` and the log file: each has a thread that writes to it (see ``rollcall/server/observers.py``);
 - the main thread waits for a signal (SIGINT, SIGTERM, SIGHUP) and then stops the others, in the order that
@@ -172,7 +173,7 @@ class RollcallServer(socketserver.ThreadingTCPServer):
         for connection in room.connections():
             connection.hang_up()
         ended.append(room.wait_until_empty(STUCK_AFTER))
-        ended.append(room.classroom.stop())
+        ended += [room.handshakes.stop(), room.classroom.stop()]
         room.note_wrong_codes(room.attempts.tallies())
         ended.append(room.journal.stop())
         return all(ended)

@@ -60,6 +60,7 @@ SERVER = Grid(
         ("beacon", "who asks the network for servers", "····●······▼··"),
         ("classroom", "the next second of a lesson", "●···●●·●·●▼▼▼●"),
         ("record", "facts, and a disk that writes them", "·····●·····■▼·"),
+        ("handshakes", "somebody's next step of a TLS handshake", "·········●··▼·"),
         ("journal", "something that was noted", "············■●"),
         ("outlet", "a line, and whoever reads it (several)", "·············●"),
         ("ends", "the end of the session (only on Windows)", "··············"),

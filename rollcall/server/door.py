@@ -3,8 +3,8 @@
 A `Door` belongs to one connection and to its handler's thread, and is forgotten with the registration. The rules:
 
 - The first byte tells what calls. 0x16 is a TLS hello: `take` makes a secure connection of the plain one, and `shake`
-  does the handshake in the handler's thread. In a room with a code everybody else hears `code_required` in the clear,
-  once, whatever was said.
+  waits for the handshake in the handler's thread. In a room with a code everybody else hears `code_required` in the
+  clear, once, whatever was said.
 - Before ``register`` come ``hello`` (at most three times) and one exchange of ``auth``, nothing else. An exchange is
   inside TLS only, and whoever sent too many wrong codes is refused before it begins.
 - `admit` decides what a ``register`` is worth: nobody comes into a closed room without a proven code or the proof that
@@ -90,11 +90,13 @@ class Door:
         return secure
 
     def shake(self, connection: Connection) -> None:
-        """Wait for the end of the handshake, not longer than the connection has to register. Raises OSError."""
+        """Wait for the end of the handshake, not longer than the connection has to register. Raises OSError. What there
+        is to compute for it the one thread does that does so for all."""
         from rollcall.wire.secure import SecureConnection
 
         assert isinstance(connection, SecureConnection)
-        connection.handshake(self._room.clock() + self._room.config.registration_timeout)
+        deadline = self._room.clock() + self._room.config.registration_timeout
+        connection.handshake(deadline, self._room.handshakes.step)
 
     def check_way(self) -> None:
         """Raises `Refusal` for whoever speaks in the clear where that is not taken."""

@@ -26,6 +26,7 @@ from rollcall.server.browsers import Browsers
 from rollcall.server.classroom import NEVER, Classroom
 from rollcall.server.downloads import Downloads
 from rollcall.server.gate import PLACES_MORE, Bans, Gate
+from rollcall.server.handshakes import Handshakes
 from rollcall.server.host_names import OwnNames
 from rollcall.server.journal import Journal
 from rollcall.server.keys import RoomKeys
@@ -93,6 +94,7 @@ class Room:
         self.attempts = Attempts(clock)
         self.allowance = Allowance(config.message_rate, max(LEAST_BURST, 2 * config.message_rate))
         self.journal = Journal(clock=clock, most_at_once=2 * config.max_clients)
+        self.handshakes = Handshakes(self.journal)
         self.publisher = Publisher(self.roster, self.epoch, self.journal, clock, self._class)
         ends, moved = (self._take_place, self.publisher.finish), self.publisher.class_moved
         self.classroom = Classroom(config, self.journal, data, *ends, moved=moved, tell=self.tell_member)
@@ -123,6 +125,8 @@ class Room:
             windows.canceller.tell = partial(self.journal.note, log, logging.WARNING)
         self.publisher.start()
         self.sweeper.start()
+        if self.keys.certificate is not None:
+            self.handshakes.start()
 
     # --- who is connected -------------------------------------------------------------------------------------
 

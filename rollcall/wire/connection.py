@@ -191,10 +191,7 @@ class Connection:
                     return SENT
                 if taken < 0:
                     return FAILED
-                self._backlog = deque((memoryview(data)[taken:],))
-                self._backlog_bytes = 0  # the stuck message is shared by many; only what follows is counted
-                self._moved_at = self._clock()
-                result = BACKLOGGED
+                result = self._keep_locked(memoryview(data)[taken:])
             elif self._backlog_bytes + len(data) > MAX_BACKLOG:
                 self._broken = True
                 result = FAILED
@@ -297,6 +294,13 @@ class Connection:
     def _look_up(self) -> None:
         while not (self._readable_within(LOOK_UP) or self._hung_up):
             pass
+
+    def _keep_locked(self, rest: memoryview) -> int:
+        """The first backlog of a connection that had none: what the kernel has left of a message."""
+        self._backlog = deque((rest,))
+        self._backlog_bytes = 0  # the stuck message is shared by many; only what follows is counted
+        self._moved_at = self._clock()
+        return BACKLOGGED
 
     def _end_locked(self) -> int:
         """All has been sent that ever will be: say so. Returns as `send`."""

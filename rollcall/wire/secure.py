@@ -23,11 +23,11 @@ import errno
 import math
 import ssl
 from collections import deque
-from typing import Optional
+from typing import Callable, Optional
 
 from rollcall.wire.binding import fingerprint as fingerprint
 from rollcall.wire.binding import grouped as grouped
-from rollcall.wire.connection import BACKLOGGED, FAILED, Connection
+from rollcall.wire.connection import BACKLOGGED, FAILED, SENT, Connection
 
 ALPN = "rollcall/2"
 """What a client offers in its hello (RFC 7301). Whoever does not is a browser or a scanner."""
@@ -35,9 +35,10 @@ ALPN = "rollcall/2"
 TLS_HELLO = 0x16
 """The first byte of a TLS client: a record that holds a message of the handshake (RFC 8446, 5.1)."""
 
-RECORD = 4096
+RECORD = 1400
 """Bytes encrypted at once; TLS allows 16 KiB. What a record passes through, and a third more, stays in memory until
-the connection ends: each idle client that was ever sent a roster has it, and each stuck one has the record as well."""
+the connection ends, for each client that was ever sent a roster; the server's part of a handshake was as long already.
+Besides, a record is in one packet of the network: its first byte can be read as soon as its last one."""
 
 MAX_OWED = 16 * 1024
 """Bytes that TLS itself may owe a peer that does not take them. The answer to a key update is 27 bytes."""
@@ -51,6 +52,10 @@ _HANDSHAKE_SIZE = 2048
 
 _receive_raw = Connection.receive
 _send_raw = Connection._send_some_locked
+
+
+def _here(step: Callable[[], bool]) -> bool:
+    return step()
 
 
 class NotRollcall(ConnectionAbortedError):
@@ -100,14 +105,14 @@ def _context(protocol: int) -> ssl.SSLContext:
 class SecureConnection(Connection):
     """Takes over ``plain``, a connection in the clear of which at most ``first`` was read, and speaks TLS on it.
 
-    `handshake` comes first, in the reader's own thread. ``plain`` is not used any more, except that `hang_up` by
-    whoever still holds it works. Everything else is as `Connection` says; a `receive` can be empty without being the
+    `handshake` comes first, and waits in the reader's own thread. ``plain`` is not used any more, except that `hang_up`
+    by whoever still holds it works. Everything else is as `Connection` says; a `receive` can be empty without being the
     end (`nothing_yet`), because it asks the kernel once, whether or not that completes a record.
     """
 
     __slots__ = (
-        "_ahead", "_at_hand", "_ended", "_incoming", "_is_server", "_outgoing", "_pending", "_ready", "_tls",
-        "nothing_yet",
+        "_ahead", "_at_hand", "_context", "_ended", "_incoming", "_is_server", "_outgoing", "_ready",
+        "_tls", "nothing_yet",
     )  # fmt: skip
 
     is_secure = True
@@ -120,9 +125,9 @@ class SecureConnection(Connection):
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._incoming.write(first)
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=self._is_server)
-        self._pending = b""  # encrypted, and not yet with the kernel
-        self._ahead = 0  # bytes of plaintext in it; they are the first of the backlog
+        self._context: Optional[ssl.SSLContext] = context  # until the handshake begins
+        self._tls: ssl.SSLObject
+        self._ahead = 0  # bytes of plaintext in `_outgoing`, encrypted; they are the first of the backlog
         self._at_hand: Optional[bytes] = None  # what `receive` returns without asking the kernel
         self._ended = False  # the peer's close_notify was read
         self._ready = False
@@ -144,14 +149,15 @@ class SecureConnection(Connection):
 
     # --- the reader's thread ----------------------------------------------------------------------------------
 
-    def handshake(self, deadline: float = math.inf) -> None:
-        """Wait until both sides have agreed on keys, at most until ``deadline`` of this connection's clock.
+    def handshake(self, deadline: float = math.inf, compute: Callable[[Callable[[], bool]], bool] = _here) -> None:
+        """Wait until both sides have agreed on keys, at most until ``deadline`` of this connection's clock. The waiting
+        is done here; ``compute`` calls each step, which never waits, in a thread of its choice.
 
         Raises `PlainAnswer` (a client only), `NotRollcall`, TimeoutError, or another OSError when it failed or was hung
         up. Whatever it was, the connection can only be closed then.
         """
         received = self._incoming.pending
-        while not self._step():
+        while not compute(self._step):
             if deadline != math.inf and not self._readable_within(deadline - self._clock()):
                 raise TimeoutError(errno.ETIMEDOUT, "the TLS handshake took too long")
             raw = self._socket.recv(_HANDSHAKE_SIZE)
@@ -170,6 +176,9 @@ class SecureConnection(Connection):
         with self._lock:
             done = True
             try:
+                if self._context is not None:  # only now: the session is of the thread that computes
+                    self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=self._is_server)
+                    self._context = None
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 done = False
@@ -184,7 +193,7 @@ class SecureConnection(Connection):
             if self._tls.selected_alpn_protocol() != ALPN:
                 raise NotRollcall(errno.ECONNABORTED, f"the peer speaks TLS without {ALPN}")
             self._finished = self._ending
-            data = self._decrypt_locked(b"")  # the peer's first lines may have come with the last of its handshake
+            data = self._decrypt_locked(RECORD)  # the peer's first lines may have come with the last of its handshake
             self._at_hand = data if data or self._ended else None
             return True
 
@@ -201,10 +210,11 @@ class SecureConnection(Connection):
         raw = _receive_raw(self)
         with self._lock:
             if raw:
-                data = self._decrypt_locked(raw)
-                self.nothing_yet = not (data or self._ended)
+                self._incoming.write(raw)
+                data = self._decrypt_locked(len(raw))
                 if self._ended:
                     self._at_hand = b""
+                self.nothing_yet = not (data or self._ended)
                 return data
             self.nothing_yet = False
             if self._broken:
@@ -212,10 +222,10 @@ class SecureConnection(Connection):
             self._broken = True
             raise ConnectionResetError(errno.ECONNRESET, "the connection was cut: it ended without close_notify")
 
-    def _decrypt_locked(self, raw: bytes) -> bytes:
-        """What these bytes complete. What TLS owes the peer afterwards is sent, or waits for the next send."""
-        self._incoming.write(raw)
-        data, size = b"", len(raw) or RECORD
+    def _decrypt_locked(self, size: int) -> bytes:
+        """What the last ``size`` bytes that came complete. What TLS owes the peer afterwards is sent, or waits for the
+        next send."""
+        data = b""
         try:
             while size:
                 part = self._tls.read(size)
@@ -231,7 +241,7 @@ class SecureConnection(Connection):
             self._ended = True
         except ssl.SSLError as error:
             raise self._failure_locked(error) from None
-        if self._outgoing.pending and not self._push_locked() and self._outgoing.pending > MAX_OWED:
+        if self._outgoing.pending and not self._push_locked() and self._outgoing.pending - self._ahead > MAX_OWED:
             self._broken = True
             raise ConnectionAbortedError(errno.ECONNABORTED, "the peer makes TLS answer and takes no answers")
         return data
@@ -279,11 +289,34 @@ class SecureConnection(Connection):
             return BACKLOGGED
         return super()._end_locked()
 
+    def send(self, data: bytes, last: bool = False, if_free: bool = False) -> int:
+        """Send without ever waiting: see `Connection.send`."""
+        if len(data) > RECORD or last or self._trace is not None:
+            return super().send(data, last, if_free)
+        # Nearly all that is sent is a pong with nothing in its way. It takes the same steps in fewer calls.
+        with self._lock:
+            if not (self._finished or self._broken or self._backlog is not None):
+                try:
+                    self._tls.write(data)
+                except ssl.SSLError:
+                    self._broken = True  # after an alert: the reader has read it or is about to
+                    return FAILED
+                sealed = self._outgoing.read()  # behind what TLS owes, if it owes anything
+                taken = _send_raw(self, sealed)
+                if taken == len(sealed):
+                    return SENT
+                if taken < 0:
+                    return FAILED
+                self._outgoing.write(sealed[taken:])  # as in `_push_locked`
+                self._ahead = len(data)
+                return self._keep_locked(memoryview(data))
+        return super().send(data, False, if_free)
+
     def _send_some_locked(self, data: bytes | memoryview) -> int:
         """How many bytes went out encrypted, to the last byte of their record; 0 if none, -1 if the connection broke.
         Whoever gets less than all comes back with the rest, which begins with what is encrypted ahead."""
         taken = 0
-        while not self._pending or self._push_locked():
+        while not self._outgoing.pending or self._push_locked():
             taken += self._ahead
             self._ahead = 0
             if taken == len(data):
@@ -294,23 +327,20 @@ class SecureConnection(Connection):
             except ssl.SSLError:
                 self._broken = True  # after an alert: the reader has read it or is about to
                 break
-            self._pending = self._outgoing.read()  # behind what TLS owes, if it owes anything
             if not self._push_locked():
                 break
         return -1 if self._broken else taken
 
     def _push_locked(self) -> bool:
         """Give the kernel what is encrypted. True if it has all of it."""
-        while not self._broken:
-            if self._pending:
-                taken = _send_raw(self, self._pending)
-                if taken > 0 and self._backlog is not None:
-                    self._moved_at = self._clock()
-                if taken != len(self._pending):
-                    self._pending = self._pending[max(0, taken) :]
-                    return False
-                self._pending = b""
-            if not self._outgoing.pending:
-                return True
-            self._pending = self._outgoing.read()
-        return False
+        if self._outgoing.pending and not self._broken:
+            sealed = self._outgoing.read()
+            taken = _send_raw(self, sealed)
+            if taken > 0 and self._backlog is not None:
+                self._moved_at = self._clock()
+            if 0 <= taken < len(sealed):
+                # Back to where it was, which is empty now and has the room. As an object of its own it would cost a
+                # stuck client two pages: it would lie in the gap that OpenSSL's own buffer of 16 KiB has just left.
+                self._outgoing.write(sealed[taken:])
+                return False
+        return not self._broken

@@ -485,7 +485,7 @@ def test_key_updates_are_answered_and_leave_nothing(context: ssl.SSLContext, tmp
         for _ in range(300):
             peer.socket.sendall(peer.key_update())
             assert server.receive() == b"" and server.nothing_yet
-        assert not server._outgoing.pending and not server._pending
+        assert not server._outgoing.pending
         peer.send(PING)
         assert heard(server, len(PING)) == PING
         server.send(PONG)
@@ -507,7 +507,6 @@ def test_a_flood_of_key_updates_by_a_peer_that_reads_nothing_ends_and_grows_noth
                 while True:
                     server.receive()
             assert MAX_OWED < server._outgoing.pending <= MAX_OWED + 5000
-            assert len(server._pending) <= MAX_OWED + 5000
             server.close()
 
 
@@ -596,9 +595,8 @@ def test_the_last_line_and_close_notify_go_through_the_backlog(context: ssl.SSLC
 def test_close_notify_waits_where_the_kernel_is_full_to_the_last_byte(context: ssl.SSLContext, tmp_path: Path) -> None:
     with raw_pair(context, tmp_path, buffer=4096) as (server, peer):
         sent = 0
-        while not server._pending:  # whole records until the kernel takes no more, and no plaintext behind them
+        while not server._outgoing.pending:  # whole records until the kernel takes no more; no plaintext behind them
             server._tls.write(b"x" * 1000)
-            server._pending = server._outgoing.read()
             server._push_locked()
             sent += 1000
         assert not server.backlogged
@@ -673,7 +671,7 @@ def test_stuck_readers_share_one_plaintext_and_have_one_record_ahead(context: ss
             assert connection._backlog is not None
             assert {chunk.obj for chunk in connection._backlog} == {roster}
             assert all(chunk.obj is roster for chunk in connection._backlog)
-            assert len(connection._pending) + connection._outgoing.pending <= RECORD + 64 <= 16 * 1024
+            assert connection._outgoing.pending <= RECORD + 64 <= 16 * 1024
         clock.advance(9)
         assert one.stalled_for(clock.now) == 9
         assert other.send(b"x" * (MAX_BACKLOG + 1)) == FAILED, "bounded as ever"
@@ -681,6 +679,48 @@ def test_stuck_readers_share_one_plaintext_and_have_one_record_ahead(context: ss
         with running(lambda: received.append(heard(reader, len(roster)))):
             flush_all(one)
         assert received == [roster]
+
+
+def test_what_is_encrypted_ahead_stays_in_one_place_and_a_short_line_may_be_it(
+    context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """A pong that the kernel takes in part, or not at all, is a backlog like any other."""
+    with raw_pair(context, tmp_path, buffer=4096) as (server, peer):
+        lines = 0
+        while server.send(PONG * 40) == SENT:
+            lines += 40
+        assert server.backlogged and server._ahead == 40 * len(PONG)
+        assert 0 < server._outgoing.pending <= RECORD + 64
+        assert server.send(b"why it ends\n", last=True) == BACKLOGGED
+        assert server.finish_sending() == BACKLOGGED
+        received: List[bytes] = []
+        with running(lambda: received.append(hear_out(peer))):
+            flush_all(server)
+        assert received == [PONG * (lines + 40) + b"why it ends\n"]
+
+
+def test_each_step_of_a_handshake_is_computed_where_it_is_told(context: ssl.SSLContext) -> None:
+    where: List[str] = []
+
+    def elsewhere(step: Callable[[], bool]) -> bool:
+        done: List[bool] = []
+
+        def act() -> None:
+            where.append(threading.current_thread().name)
+            done.append(step())
+
+        with running(act):
+            pass
+        return done[0]
+
+    with sockets() as (near, far), server_end(near, context) as server:
+        client = SecureConnection(Connection(far, "server"), client_context())
+        with running(lambda: server.handshake(compute=elsewhere)):
+            client.handshake()
+        assert len(where) >= 2 and threading.current_thread().name not in where
+        server.send(PONG)
+        assert client.receive() == PONG
+        client.close()
 
 
 def test_a_peer_that_takes_part_of_a_record_is_not_stalled(context: ssl.SSLContext, tmp_path: Path) -> None:
@@ -693,9 +733,9 @@ def test_a_peer_that_takes_part_of_a_record_is_not_stalled(context: ssl.SSLConte
             peer.socket.recv(700)
             clock.advance(9)
             assert server._backlog
-            before, rest = len(server._pending), len(server._backlog[0])
+            before, rest = server._outgoing.pending, len(server._backlog[0])
             server.flush()
-            return 0 < len(server._pending) < before and len(server._backlog[0]) == rest
+            return 0 < server._outgoing.pending < before and len(server._backlog[0]) == rest
 
         wait_until(part_was_taken, "some bytes of a record to be taken, and others not")
         assert server.stalled_for(clock.now) == 0
