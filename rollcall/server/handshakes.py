@@ -49,7 +49,6 @@ class _Step:
             self.trouble = error
         self.done.put(None)
 
-
     def is_done_within(self, seconds: float) -> bool:
         """Wait for it, at most so long."""
         try:
