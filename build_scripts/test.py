@@ -49,7 +49,16 @@ SLOW: Tuple[str, ...] = (
     "tests/client/test_door.py",  # servers that lie, each with a handshake and a derivation
     "tests/server/test_acts.py",  # a whole server for each test
     "tests/server/test_record_reading.py",  # a term of a thousand lessons in a real database
-    "tests/window/test_found_rooms.py",  # real windows
+    "tests/window/test_address_sign.py",  # real windows
+    "tests/window/test_fields.py",  # the same
+    "tests/window/test_found_rooms.py",  # the same
+    "tests/window/test_theme.py",  # the same
+    "tests/window/test_morning_in_windows.py",  # the same, with a server, for a whole morning
+    "tests/server/test_lesson_start.py",  # whole servers
+    "tests/server/test_record.py",  # a real database, killed, locked, full
+    "tests/client/test_errand.py",  # servers that answer slowly
+    "tests/program/test_signals.py",  # real processes
+    "tests/wire/test_windows.py",  # thousands of real sockets
     "tests/server/test_publisher.py",  # real sockets, filled until they take no more
     "tests/program/test_ending.py",  # real processes
     "tests/program/test_crash.py",  # real processes

@@ -20,10 +20,6 @@ from hypothesis import HealthCheck
 
 from tests.helpers import wait_until
 
-# How long an example takes is the machine's business: beside others it is slow now and then.
-hypothesis.settings.register_profile("here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("here")
-
 for name in ("SIGINT", "SIGHUP"):
     # Under nohup, or behind an & in a script, they would be ignored in the programs that are tested, too.
     if getattr(signal, name, None) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
@@ -55,9 +51,10 @@ if sys.platform == "win32":
 
         _tkinter.create = create_patiently
 
-# How long it takes to make up an input tells of the machine, not of the tests.
+# How long it takes to make up an input tells of the machine, not of the tests. Between two edits fewer inputs will do.
 hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis.settings.load_profile("any machine")
+hypothesis.settings.register_profile("fast", hypothesis.settings.get_profile("any machine"), max_examples=20)
+hypothesis.settings.load_profile("fast" if os.environ.get("ROLLCALL_TESTS") == "fast" else "any machine")
 
 DATA = tempfile.mkdtemp(prefix="rollcall-tests-")
 # What the programs that are tested keep must not stand with what this user's own ones have.
