@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -162,3 +163,21 @@ def needs_display() -> None:
     if problem:
         assert os.environ.get("ROLLCALL_DISPLAY") != "required", problem
         pytest.skip(problem)
+    if sys.platform != "win32":
+        _move_pointer_away()
+
+
+@cache
+def _move_pointer_away() -> None:
+    """Put the mouse into the corner, where no window is. Without a window manager Tk gives the focus to the window
+    under the pointer, and goes on knowing it when that window has gone: with several windows one after the other, as
+    only tests have them in a process, ``focus -force`` then ends it (Tk 8.6.13, seen in ``TkSetFocusWin``)."""
+    import tkinter
+
+    root = tkinter.Tk()
+    root.geometry("1x1+0+0")
+    root.update()
+    x, y = root.winfo_screenwidth() - 1 - root.winfo_rootx(), root.winfo_screenheight() - 1 - root.winfo_rooty()
+    root.event_generate("<Motion>", warp=True, x=x, y=y)
+    root.update()
+    root.destroy()
