@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -119,9 +118,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("takes minutes: run it with --long")
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What stands before the first test (modules, strategies, the tests themselves) need not be looked through again
-    after each of them: that took 30 ms of every test."""
+    after each of them: that took 30 ms of every test. The same goes for Tk's connection to the display, which stays."""
+    if sys.platform != "win32" and any("needs_display" in getattr(item, "fixturenames", ()) for item in session.items):
+        _move_pointer_away()
     gc.collect()
     gc.freeze()
 
@@ -144,6 +145,7 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     # garbage after each test takes as long as a third of the fast ones.
     if sockets or "needs_display" in request.fixturenames or os.environ.get("ROLLCALL_TESTS") != "fast":
         gc.collect()
+        gc.freeze()  # what outlives a test need not be looked through after each of the others: that took 0.1 s each
         sockets = set(_sockets().values()) - sockets_before
     assert not sockets, f"sockets left behind: {sockets}"
     children = set(_children()) - children_before
@@ -163,18 +165,20 @@ def needs_display() -> None:
     if problem:
         assert os.environ.get("ROLLCALL_DISPLAY") != "required", problem
         pytest.skip(problem)
-    if sys.platform != "win32":
-        _move_pointer_away()
 
 
-@cache
 def _move_pointer_away() -> None:
     """Put the mouse into the corner, where no window is. Without a window manager Tk gives the focus to the window
     under the pointer, and goes on knowing it when that window has gone: with several windows one after the other, as
     only tests have them in a process, ``focus -force`` then ends it (Tk 8.6.13, seen in ``TkSetFocusWin``)."""
-    import tkinter
-
-    root = tkinter.Tk()
+    try:
+        import tkinter
+    except ImportError:
+        return  # the tests of windows say so themselves
+    try:
+        root = tkinter.Tk()
+    except tkinter.TclError:
+        return  # no display: the same
     root.geometry("1x1+0+0")
     root.update()
     x, y = root.winfo_screenwidth() - 1 - root.winfo_rootx(), root.winfo_screenheight() - 1 - root.winfo_rooty()

@@ -82,7 +82,7 @@ def test_nothing_is_wrong() -> None:
             "this computer: eth0 has 192.168.5.3/24",
             "a question by eth0 (192.168.5.3): sent",
             "a question to that address: sent",
-            "answers: 192.168.5.2:8080  Room 12  (open, 0 here), rollcall 0.1.0",
+            "answers: 192.168.5.2:8080  Room 12  (open, 0 here, not met before), rollcall 0.1.0",
             "192.168.5.2 is in this computer's network 192.168.5.0/24",
             f"a call to port 8080 is taken after {report.seconds * 1000:.1f} ms by a Rollcall server, rollcall 0.1.0",
         )
