@@ -317,6 +317,7 @@ def lesson_of_7b(day: Morning) -> None:
     ben = day.program("Ben Oak")
     day.see(Ben_Oak="here")
     day.close("Hal Reed")
+    day.see(Hal_Reed="left")
     day.act("mark", names=["Hal Reed"], kind="left")
     day.act("lesson", do="end")
     for program in (ann, ben):
